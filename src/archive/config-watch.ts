@@ -1,0 +1,51 @@
+/** Notices that a config file has changed. */
+import { stat } from 'node:fs/promises'
+
+/**
+ * Calls back when a file has changed and come to rest.
+ *
+ * It asks for size and time instead of waiting for events: events miss network folders, container mounts and files replaced by
+ * a link. The Python tools write configs in place, so a change counts only when the next look finds the same state again: a
+ * half-written file is not read.
+ *
+ * @param files - asked anew at each look, since a reload may read other files
+ * @param everyMs - milliseconds between two looks
+ * @returns a function that stops the watching
+ */
+export function watchFiles(
+  files: () => readonly string[],
+  changed: () => void,
+  everyMs: number,
+): () => void {
+  let settled: string | undefined
+  let last: string | undefined
+  let looking = false
+  const look = async () => {
+    if (looking) return
+    looking = true
+    const now = await stateOf(files())
+    looking = false
+    if (settled === undefined) settled = now
+    if (now !== settled && now === last) {
+      settled = now
+      changed()
+    }
+    last = now
+  }
+  const timer = setInterval(look, everyMs)
+  timer.unref()
+  void look()
+  return () => clearInterval(timer)
+}
+
+async function stateOf(files: readonly string[]): Promise<string> {
+  const states = await Promise.all(
+    files.map(file =>
+      stat(file).then(
+        stats => `${stats.size}-${stats.mtimeMs}-${stats.ino}`,
+        () => 'absent',
+      ),
+    ),
+  )
+  return states.join(' ')
+}

@@ -1,0 +1,161 @@
+/** What is served at one moment: a catalogue with its archive folder; reloading makes a new one and swaps it in. */
+import { mkdir } from 'node:fs/promises'
+import { Catalogue } from '../domain/catalogue.ts'
+import { FileStore } from '../storage/file-store.ts'
+import { ArchiveFolder } from './archive-folder.ts'
+import { DigestLedger } from './digest-ledger.ts'
+import { DigestThread } from './digest-thread.ts'
+import { checkFolder, type Damage } from './folder-check.ts'
+import { findServerConfig } from './server-config.ts'
+
+/** One catalogue with its files; immutable, so a request that holds one never sees two. */
+export interface Generation {
+  readonly catalogue: Catalogue
+  readonly folder: ArchiveFolder
+  readonly store: FileStore
+  readonly ledger: DigestLedger
+  /** Absolute paths of the configs it was read from. */
+  readonly files: readonly string[]
+  readonly archiveFolder: string
+  readonly notes: readonly string[]
+  /** The `refdepot` section of the config. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly loadedAt: Date
+}
+
+/** Where a depot is read from. */
+export interface DepotSource {
+  /** Path of the genome config. */
+  readonly config: string
+  readonly archiveFolder?: string
+  readonly stateFolder?: string
+  /** Further folders that links in the archive folder may lead to. */
+  readonly allowedRoots?: readonly string[]
+}
+
+/** How far the background check is. */
+export interface CheckProgress {
+  readonly state: 'waiting' | 'running' | 'done'
+  readonly checked: number
+  readonly total: number
+}
+
+/**
+ * Reads the config and builds a catalogue of it.
+ *
+ * @throws ConfigUnreadable, ConfigInvalid
+ */
+export async function loadGeneration(
+  source: DepotSource,
+  previous?: Generation,
+): Promise<Generation> {
+  const found = await findServerConfig(source.config, source.archiveFolder)
+  const { config, archiveFolder } = found
+  const sameFolder = previous?.archiveFolder === archiveFolder
+  // Digests that were computed stay known over a reload: they belong to files, not to configs.
+  const ledger = sameFolder ? previous.ledger : new DigestLedger(archiveFolder, source.stateFolder)
+  const store = sameFolder ? previous.store : new FileStore(archiveFolder, source.allowedRoots)
+  return {
+    catalogue: new Catalogue(config),
+    folder: new ArchiveFolder(store, ledger),
+    store,
+    ledger,
+    files: found.files,
+    archiveFolder,
+    notes: [...found.notes, ...config.warnings],
+    settings: config.settings,
+    loadedAt: new Date(),
+  }
+}
+
+/** Holds the current generation, swaps it on reload, and checks its files in the background. */
+export class Depot {
+  readonly #source: DepotSource
+  readonly #thread = new DigestThread()
+  #current: Generation
+  #damages: readonly Damage[] = []
+  #progress: CheckProgress = { state: 'waiting', checked: 0, total: 0 }
+  #reloadError: Error | undefined
+  #checking = new AbortController()
+
+  private constructor(source: DepotSource, first: Generation) {
+    this.#source = source
+    this.#current = first
+  }
+
+  /** Opens a depot. Throws as {@link loadGeneration}: a broken config stops the start. */
+  static async open(source: DepotSource): Promise<Depot> {
+    if (source.stateFolder !== undefined) {
+      // Only a fall-back: a state folder that cannot be made leaves the digests in memory.
+      await mkdir(source.stateFolder, { recursive: true }).catch(() => {})
+    }
+    return new Depot(source, await loadGeneration(source))
+  }
+
+  /** The generation that counts now; take it once a request. */
+  get current(): Generation {
+    return this.#current
+  }
+
+  /** Archives that are missing or damaged, as far as the check has come. */
+  get damages(): readonly Damage[] {
+    return this.#damages
+  }
+
+  get progress(): CheckProgress {
+    return this.#progress
+  }
+
+  /** Why the last reload failed; undefined when it did not. */
+  get reloadError(): Error | undefined {
+    return this.#reloadError
+  }
+
+  /**
+   * Reads the config again and swaps the new catalogue in; when it is broken the old one stays.
+   *
+   * @throws ConfigUnreadable, ConfigInvalid (kept as `reloadError` too)
+   */
+  async reload(): Promise<Generation> {
+    try {
+      this.#current = await loadGeneration(this.#source, this.#current)
+      this.#reloadError = undefined
+      return this.#current
+    } catch (error) {
+      this.#reloadError = error as Error
+      throw error
+    }
+  }
+
+  /**
+   * Checks existence, size and digests of every archive of the current generation, in a thread of its own; a check that is
+   * running for an older generation stops.
+   */
+  async check(deep = true): Promise<readonly Damage[]> {
+    this.#checking.abort()
+    const control = new AbortController()
+    this.#checking = control
+    const { catalogue, store, ledger } = this.#current
+    this.#progress = { state: 'running', checked: 0, total: 0 }
+    const damages = await checkFolder({
+      catalogue,
+      store,
+      ledger,
+      ...(deep && { digests: key => this.#thread.digests(store.pathOf(key)) }),
+      signal: control.signal,
+      onProgress: (checked, total) => {
+        if (!control.signal.aborted) this.#progress = { state: 'running', checked, total }
+      },
+    })
+    if (control.signal.aborted) return this.#damages
+    this.#damages = damages
+    this.#progress = { ...this.#progress, state: 'done' }
+    return damages
+  }
+
+  /** Stops the background work. */
+  async close(): Promise<void> {
+    this.#checking.abort()
+    await this.#thread.stop()
+  }
+}

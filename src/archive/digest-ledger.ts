@@ -1,0 +1,116 @@
+/**
+ * What is known of the digests of archives: computed once in the background, kept beside the archive, never on a request.
+ *
+ * The md5 of a config is a claim of whoever archived; the ledger holds what the bytes say. A record counts only while size, time and
+ * inode of the file are the ones it was computed for. It lies beside the archive as `<archive>.digests.json`, or, where that
+ * folder is read-only, at the same path below the state folder.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Identity } from '../storage/store.ts'
+import type { FileDigests } from './file-digests.ts'
+
+/** Digests of an archive with its size in bytes. */
+export type ArchiveDigests = FileDigests
+
+interface LedgerRecord extends ArchiveDigests {
+  readonly format: 1
+  readonly modifiedMs: number
+  readonly inode: string
+}
+
+const SUFFIX = '.digests.json'
+
+/** What is known of the digests of archives; see the head of this file. */
+export class DigestLedger {
+  readonly #folder: string
+  readonly #stateFolder: string | undefined
+  readonly #records = new Map<string, LedgerRecord>()
+  readonly #md5OfSha256 = new Map<string, string>()
+
+  /**
+   * @param folder - the archive folder
+   * @param stateFolder - where records go when the archive folder is read-only; undefined = memory only
+   */
+  constructor(folder: string, stateFolder?: string) {
+    this.#folder = folder
+    this.#stateFolder = stateFolder
+  }
+
+  /** The digests of a file in this state; undefined when they were not computed yet. */
+  known(key: string, identity: Identity): ArchiveDigests | undefined {
+    const record = this.#records.get(key)
+    return record !== undefined && isFor(record, identity) ? record : undefined
+  }
+
+  /** The md5 of a file whose sha256 is known. */
+  md5OfSha256(sha256: string): string | undefined {
+    return this.#md5OfSha256.get(sha256)
+  }
+
+  /** Looks for a kept record of a file in this state; true when there is one, in memory or on disk. */
+  async recall(key: string, identity: Identity): Promise<boolean> {
+    if (this.known(key, identity) !== undefined) return true
+    for (const path of this.#places(key)) {
+      const record = await readRecord(path)
+      if (record === undefined || !isFor(record, identity)) continue
+      this.#remember(key, record)
+      return true
+    }
+    return false
+  }
+
+  /** Keeps the digests of a file in a given state; answers whether they were written to disk too. */
+  async keep(key: string, identity: Identity, digests: ArchiveDigests): Promise<boolean> {
+    const { modifiedMs, inode } = identity
+    const record: LedgerRecord = { format: 1, ...digests, modifiedMs, inode }
+    this.#remember(key, record)
+    for (const path of this.#places(key)) {
+      if (await writeRecord(path, record)) return true
+    }
+    return false
+  }
+
+  #remember(key: string, record: LedgerRecord): void {
+    this.#records.set(key, record)
+    this.#md5OfSha256.set(record.sha256, record.md5)
+  }
+
+  #places(key: string): string[] {
+    const name = key + SUFFIX
+    const beside = join(this.#folder, name)
+    return this.#stateFolder === undefined ? [beside] : [beside, join(this.#stateFolder, name)]
+  }
+}
+
+function isFor(record: LedgerRecord, identity: Identity): boolean {
+  return (
+    record.size === identity.size &&
+    record.modifiedMs === identity.modifiedMs &&
+    record.inode === identity.inode
+  )
+}
+
+/** A record that cannot be read or understood is as good as none: it is computed again. */
+async function readRecord(path: string): Promise<LedgerRecord | undefined> {
+  try {
+    const record = JSON.parse(await readFile(path, 'utf8'))
+    return record?.format === 1 && /^[0-9a-f]{64}$/.test(record.sha256) ? record : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Written whole or not at all; false when this folder cannot be written. */
+async function writeRecord(path: string, record: LedgerRecord): Promise<boolean> {
+  const temporary = `${path}.${process.pid}.part`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(temporary, `${JSON.stringify(record)}\n`, { flush: true })
+    await rename(temporary, path)
+    return true
+  } catch {
+    await rm(temporary, { force: true }).catch(() => {})
+    return false
+  }
+}

@@ -1,0 +1,65 @@
+/** Hashes files in a thread of its own, one at a time. */
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { StorageFailed } from '../domain/errors.ts'
+import type { FileDigests } from './file-digests.ts'
+
+interface Waiting {
+  readonly path: string
+  readonly done: (digests: FileDigests) => void
+  readonly failed: (error: Error) => void
+}
+
+/** Hashes files in a thread of its own; the thread starts with the first file and never keeps the process alive. */
+export class DigestThread {
+  #worker: Worker | undefined
+  #next = 0
+  readonly #waiting = new Map<number, Waiting>()
+
+  /**
+   * Digests of a file.
+   *
+   * @throws StorageFailed when it cannot be read, or when the thread was stopped
+   */
+  digests(path: string): Promise<FileDigests> {
+    const worker = this.#started()
+    const id = this.#next++
+    return new Promise((done, failed) => {
+      this.#waiting.set(id, { path, done, failed })
+      worker.postMessage({ id, path })
+    })
+  }
+
+  /** Stops the thread; files being hashed fail. */
+  async stop(): Promise<void> {
+    await this.#worker?.terminate()
+  }
+
+  #started(): Worker {
+    if (this.#worker !== undefined) return this.#worker
+    // The same extension as this file: TypeScript in tests, JavaScript when built.
+    const file = new URL(`./digest-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
+    const worker = new Worker(file)
+    worker.unref()
+    worker.on('message', message => this.#settle(message))
+    worker.on('error', error => this.#failAll(error))
+    worker.on('exit', () => this.#failAll(new Error('the digest thread has stopped')))
+    this.#worker = worker
+    return worker
+  }
+
+  #settle(message: { id: number; digests?: FileDigests; error?: string }): void {
+    const waiting = this.#waiting.get(message.id)
+    if (waiting === undefined) return
+    this.#waiting.delete(message.id)
+    if (message.digests !== undefined) waiting.done(message.digests)
+    else waiting.failed(new StorageFailed(waiting.path, message.error))
+  }
+
+  #failAll(cause: Error): void {
+    this.#worker = undefined
+    for (const { path, failed } of this.#waiting.values()) failed(new StorageFailed(path, cause))
+    this.#waiting.clear()
+  }
+}

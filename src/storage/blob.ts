@@ -1,0 +1,67 @@
+/** Everything that is served is a blob: bytes with a size, a strong ETag, digests, a media type and a time. */
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import type { ByteRange, StoredObject } from './store.ts'
+
+/** Digests of the whole content, in hex; only ones that were computed from the bytes. */
+export interface ContentDigests {
+  readonly sha256?: string
+  readonly md5?: string
+}
+
+/** Bytes that can be served; made by the archive and the faces, consumed by `http/deliver.ts`. */
+export interface Blob {
+  /** Bytes. */
+  readonly size: number
+  /** Strong validator, without quotes. */
+  readonly etag: string
+  readonly mediaType: string
+  /** Undefined for content that has no time of its own. */
+  readonly modified?: Date
+  readonly digests: ContentDigests
+  /** The bytes of a range; lets go of the blob at the end. Fails when the bytes end early. */
+  stream(range: ByteRange): Readable
+  /** A short range in one piece. */
+  bytes(range: ByteRange): Promise<Buffer>
+  /** Lets go of the blob; calling it twice is harmless. */
+  close(): Promise<void>
+}
+
+/** What a stored object cannot say of itself. */
+export interface BlobFacts {
+  /** Strong validator; without one it is made of size, time and inode. */
+  readonly etag?: string
+  readonly mediaType: string
+  readonly digests?: ContentDigests
+}
+
+/** A stored object as a blob. */
+export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
+  return {
+    size: object.size,
+    // As nginx does, and with the inode: a file that was swapped within a second still changes its tag.
+    etag:
+      facts.etag ??
+      `${object.size.toString(16)}-${Math.round(object.modifiedMs * 1000).toString(16)}-${object.inode}`,
+    mediaType: facts.mediaType,
+    modified: new Date(object.modifiedMs),
+    digests: facts.digests ?? {},
+    stream: range => object.stream(range),
+    bytes: range => object.bytes(range),
+    close: () => object.close(),
+  }
+}
+
+/** Content in memory as a blob; its ETag is its digest. */
+export function memoryBlob(content: Buffer | string, mediaType: string): Blob {
+  const buffer = typeof content === 'string' ? Buffer.from(content) : content
+  return {
+    size: buffer.length,
+    etag: createHash('sha256').update(buffer).digest('base64url').slice(0, 22),
+    mediaType,
+    digests: {},
+    stream: range => Readable.from([buffer.subarray(range.start, range.end)]),
+    bytes: async range => buffer.subarray(range.start, range.end),
+    close: async () => {},
+  }
+}
