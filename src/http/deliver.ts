@@ -1,0 +1,227 @@
+/**
+ * Turns a request and a blob into status, headers and body: the only place that knows of ranges, conditions and lengths.
+ *
+ * The decision is a value (`planDelivery`), so that every rule is testable without a socket; `deliver` writes it.
+ */
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Blob } from '../storage/blob.ts'
+import type { ByteRange } from '../storage/store.ts'
+import { parseRange } from './byte-ranges.ts'
+import { evaluate, rangeStillValid } from './preconditions.ts'
+
+/** How an answer may be kept: for ever (its URL names its digest), or asked for again each time. */
+export type CachePolicy = 'immutable' | 'revalidate'
+
+/** What a route says about an answer, beside the blob. */
+export interface DeliveryOptions {
+  readonly cache?: CachePolicy
+  /** Name for `Content-Disposition: attachment`. */
+  readonly filename?: string
+  /** Name of the request header the answer depends on. */
+  readonly vary?: string
+  /** True for archives and files: nobody on the way may re-encode them. */
+  readonly data?: boolean
+  /** 200 unless the answer is an error page or a problem. */
+  readonly status?: number
+}
+
+/** A decided answer. */
+export interface DeliveryPlan {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Ranges to send one after the other; empty for an answer without body. */
+  readonly ranges: readonly ByteRange[]
+  /** Set when the ranges are parts of a `multipart/byteranges` body. */
+  readonly boundary?: string
+}
+
+// A body up to this size is read in one piece: a stream costs more than it saves.
+const SMALL = 64 * 1024
+// Parts of a multipart body are read in pieces, so that memory stays flat.
+const PIECE = 1024 * 1024
+
+/** Everything about the answer but its bytes. */
+export function planDelivery(
+  headers: FastifyRequest['headers'],
+  blob: Blob,
+  options: DeliveryOptions = {},
+): DeliveryPlan {
+  const common = commonHeaders(blob, options)
+  if (options.status !== undefined && options.status !== 200) return whole(blob, common, options.status)
+  const outcome = evaluate(headers, blob)
+  if (outcome === 'failed') return bodiless(412, common)
+  if (outcome === 'not-modified') return { status: 304, headers: common, ranges: [] }
+  const asked = rangeStillValid(headers, blob)
+    ? parseRange(headers.range, blob.size)
+    : ({ kind: 'whole' } as const)
+  if (asked.kind === 'whole') return whole(blob, common, 200)
+  if (asked.kind === 'unsatisfiable') {
+    return bodiless(416, { ...common, 'content-range': `bytes */${blob.size}` })
+  }
+  const [first, ...more] = asked.ranges
+  if (first !== undefined && more.length === 0) return single(blob, common, first)
+  return multipart(blob, common, asked.ranges)
+}
+
+/** Sends a blob as the request asks for it and lets go of it. */
+export async function deliver(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  options: DeliveryOptions = {},
+): Promise<FastifyReply> {
+  const plan = planDelivery(request.headers, blob, options)
+  reply.code(plan.status).headers(plan.headers)
+  if (request.method === 'HEAD' || plan.ranges.length === 0) {
+    await blob.close()
+    // A stream keeps the announced length: the framework would count the bytes of anything else.
+    return reply.send(plan.status === 304 ? '' : Readable.from([]))
+  }
+  const [range] = plan.ranges
+  if (plan.boundary === undefined && range !== undefined) return sendRange(request, reply, blob, range)
+  return reply.send(watched(request, Readable.from(multipartBody(blob, plan))))
+}
+
+/** Takes back what a delivery has announced, when an error is answered in its place. */
+export function forgetDelivery(reply: FastifyReply): void {
+  for (const name of [
+    'etag',
+    'content-length',
+    'content-range',
+    'accept-ranges',
+    'repr-digest',
+    'last-modified',
+    'content-disposition',
+    'cache-control',
+  ]) {
+    reply.removeHeader(name)
+  }
+}
+
+async function sendRange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  range: ByteRange,
+): Promise<FastifyReply> {
+  if (range.end - range.start > SMALL) return reply.send(watched(request, blob.stream(range)))
+  try {
+    return reply.send(await blob.bytes(range))
+  } finally {
+    await blob.close()
+  }
+}
+
+/** A body that fails breaks the connection (never a short success); the reason goes to the log. */
+function watched(request: FastifyRequest, body: Readable): Readable {
+  body.on('error', error => {
+    const gone = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
+    if (!gone) request.log.error({ err: error }, 'the answer was broken off')
+  })
+  return body
+}
+
+function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, string> {
+  const policy =
+    options.cache === 'immutable' ? 'public, max-age=31536000, immutable' : 'public, no-cache'
+  const headers: Record<string, string> = {
+    'content-type': blob.mediaType,
+    etag: `"${blob.etag}"`,
+    'accept-ranges': 'bytes',
+    'cache-control': options.data === true ? `${policy}, no-transform` : policy,
+  }
+  if (options.vary !== undefined) headers.vary = options.vary
+  if (blob.modified !== undefined) headers['last-modified'] = blob.modified.toUTCString()
+  if (blob.digests.sha256 !== undefined) {
+    // RFC 9530: the digest of the whole representation, also on a part of it.
+    const base64 = Buffer.from(blob.digests.sha256, 'hex').toString('base64')
+    headers['repr-digest'] = `sha-256=:${base64}:`
+  }
+  if (options.filename !== undefined) {
+    headers['content-disposition'] = `attachment; filename="${options.filename.replace(/["\\]/g, '_')}"`
+  }
+  return headers
+}
+
+function bodiless(status: number, headers: Record<string, string>): DeliveryPlan {
+  return { status, headers: { ...headers, 'content-length': '0' }, ranges: [] }
+}
+
+function whole(blob: Blob, headers: Record<string, string>, status: number): DeliveryPlan {
+  return {
+    status,
+    headers: { ...headers, 'content-length': String(blob.size) },
+    ranges: blob.size > 0 ? [{ start: 0, end: blob.size }] : [],
+  }
+}
+
+function single(blob: Blob, headers: Record<string, string>, range: ByteRange): DeliveryPlan {
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-range': contentRange(range, blob.size),
+      'content-length': String(range.end - range.start),
+    },
+    ranges: [range],
+  }
+}
+
+function multipart(
+  blob: Blob,
+  headers: Record<string, string>,
+  ranges: readonly ByteRange[],
+): DeliveryPlan {
+  const boundary = randomBytes(13).toString('hex')
+  const heads = ranges.map(range => partHead(boundary, blob, range))
+  const length =
+    heads.reduce((sum, head) => sum + head.length, 0) +
+    ranges.reduce((sum, range) => sum + (range.end - range.start) + 2, 0) +
+    closing(boundary).length
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-type': `multipart/byteranges; boundary=${boundary}`,
+      'content-length': String(length),
+    },
+    ranges,
+    boundary,
+  }
+}
+
+async function* multipartBody(blob: Blob, plan: DeliveryPlan): AsyncGenerator<Buffer> {
+  const boundary = plan.boundary as string
+  try {
+    for (const range of plan.ranges) {
+      yield partHead(boundary, blob, range)
+      for (let start = range.start; start < range.end; start += PIECE) {
+        yield await blob.bytes({ start, end: Math.min(start + PIECE, range.end) })
+      }
+      yield Buffer.from('\r\n')
+    }
+    yield closing(boundary)
+  } finally {
+    await blob.close()
+  }
+}
+
+function partHead(boundary: string, blob: Blob, range: ByteRange): Buffer {
+  const lines = [
+    `--${boundary}`,
+    `Content-Type: ${blob.mediaType}`,
+    `Content-Range: ${contentRange(range, blob.size)}`,
+  ]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)
+}
+
+// Without a line end behind it, as the peer writes it.
+function closing(boundary: string): Buffer {
+  return Buffer.from(`--${boundary}--`)
+}
+
+function contentRange(range: ByteRange, size: number): string {
+  return `bytes ${range.start}-${range.end - 1}/${size}`
+}

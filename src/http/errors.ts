@@ -1,0 +1,125 @@
+/**
+ * The one table of errors to statuses, and the two forms they are answered in.
+ *
+ * refgenie clients get `{"detail": "text"}` on their paths (anything but JSON makes them crash); native paths get problems of RFC 9457
+ * with a stable `code`, or a page for browsers.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { DigestPending, type ErrorCode, RefdepotError } from '../domain/errors.ts'
+import { familyOf } from '../domain/reserved-words.ts'
+import { html, json } from './answers.ts'
+import type { RouteParts } from './app-settings.ts'
+import { deliver, forgetDelivery } from './deliver.ts'
+import type { KnownPaths } from './known-paths.ts'
+import { wantsPage } from './negotiate.ts'
+import { errorPage } from './pages/error-page.ts'
+import { pathOf } from './public-url.ts'
+
+/** Status of each code. A failing disk is never a 404. */
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
+  'unknown-genome': 404,
+  'unknown-asset': 404,
+  'unknown-tag': 404,
+  'unknown-seek-key': 404,
+  'unknown-archive': 404,
+  'unknown-file': 404,
+  'invalid-parameter': 400,
+  'archive-missing': 503,
+  'archive-damaged': 503,
+  'digest-pending': 503,
+  'storage-failed': 500,
+  'outside-root': 404,
+  'short-read': 500,
+  'config-invalid': 500,
+  'config-unreadable': 500,
+  'setting-invalid': 500,
+}
+
+/** Thrown by refgenie routes: an answer in the words of the peer. */
+export class RefgenieError extends Error {
+  readonly status: number
+  /** Value of the key `detail`: a text, or the list of what does not validate. */
+  readonly detail: unknown
+
+  constructor(status: number, detail: unknown) {
+    super(typeof detail === 'string' ? detail : 'validation failed')
+    this.status = status
+    this.detail = detail
+  }
+}
+
+/** What is said about an error, before it takes the form of a family. */
+interface Finding {
+  readonly status: number
+  readonly code: string
+  readonly detail: unknown
+}
+
+/** Answers every error and every unknown path of the app. */
+export function handleErrors(app: FastifyInstance, parts: RouteParts, known: KnownPaths): void {
+  app.setErrorHandler((error, request, reply) => {
+    const finding = findingOf(error, request)
+    if (error instanceof DigestPending) reply.header('retry-after', String(error.retryAfter))
+    return sendFinding(parts, request, reply, finding)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request.url).replace(/\/{2,}/g, '/')
+    if (request.method !== 'GET' && request.method !== 'HEAD' && known.has(path)) {
+      reply.header('allow', 'GET, HEAD, OPTIONS')
+      const finding = { status: 405, code: 'method-not-allowed', detail: 'Method Not Allowed' }
+      return sendFinding(parts, request, reply, finding)
+    }
+    const other = path.endsWith('/') ? path.slice(0, -1) : `${path}/`
+    if (path !== '/' && known.has(other)) {
+      // As the peer: the same URL with the slash the route has, the query kept.
+      const query = request.url.slice(pathOf(request.url).length)
+      return reply.redirect(parts.absolute(request, other + query), 307)
+    }
+    return sendFinding(parts, request, reply, { status: 404, code: 'not-found', detail: 'Not Found' })
+  })
+}
+
+function findingOf(error: unknown, request: FastifyRequest): Finding {
+  if (error instanceof RefgenieError) {
+    return { status: error.status, code: 'refgenie', detail: error.detail }
+  }
+  if (error instanceof RefdepotError) {
+    const status = STATUS[error.code]
+    if (status >= 500) request.log.error({ err: error, code: error.code }, 'request failed')
+    // A failing disk is told to the operator; its paths are nobody else's business.
+    const open = status < 500 || error.code.startsWith('archive-') || error.code === 'digest-pending'
+    const detail = error.code === 'outside-root' ? 'Not Found' : error.message
+    return { status, code: error.code, detail: open ? detail : STATUS_CODES[status] }
+  }
+  const status = (error as { statusCode?: number }).statusCode ?? 500
+  if (status < 500) return { status, code: 'invalid-request', detail: (error as Error).message }
+  request.log.error({ err: error }, 'request failed')
+  return { status: 500, code: 'internal', detail: 'Internal Server Error' }
+}
+
+function sendFinding(
+  parts: RouteParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  finding: Finding,
+): Promise<FastifyReply> {
+  forgetDelivery(reply)
+  const { status, code, detail } = finding
+  if (familyOf(pathOf(request.url)) === 'refgenie') {
+    const named = code.startsWith('archive-') || code === 'digest-pending' ? { code } : {}
+    return deliver(request, reply, json({ detail, ...named }), { status })
+  }
+  if (wantsPage(request)) {
+    const page = errorPage(parts.settings, status, String(detail))
+    return deliver(request, reply, html(page), { status, vary: 'Accept' })
+  }
+  const problem = {
+    type: `urn:refdepot:problem:${code}`,
+    title: STATUS_CODES[status],
+    status,
+    detail,
+    code,
+  }
+  return deliver(request, reply, json(problem, 'application/problem+json'), { status, vary: 'Accept' })
+}
