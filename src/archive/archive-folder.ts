@@ -77,7 +77,11 @@ export class ArchiveFolder {
   }
 
   /** Log, recipe or list of contents of a tag; undefined when the archive folder has none. */
-  async sideFile(entry: CatalogueEntry, file: SideFile, form: ArchiveForm): Promise<Blob | undefined> {
+  async sideFile(
+    entry: CatalogueEntry,
+    file: SideFile,
+    form: ArchiveForm,
+  ): Promise<Blob | undefined> {
     for (const folder of foldersOf(entry, form)) {
       const object = await this.#store.open(`${folder}/${sideFileName(entry, file)}`)
       if (object !== undefined) {

@@ -39,7 +39,10 @@ export class DigestThread {
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker
     // The same extension as this file: TypeScript in tests, JavaScript when built.
-    const file = new URL(`./digest-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
+    const file = new URL(
+      `./digest-worker${extname(fileURLToPath(import.meta.url))}`,
+      import.meta.url,
+    )
     const worker = new Worker(file)
     worker.unref()
     worker.on('message', message => this.#settle(message))

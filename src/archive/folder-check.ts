@@ -12,8 +12,16 @@ export interface Damage {
   readonly registryPath: string
   /** Key in the archive folder. */
   readonly file: string
+  /** For programs and the public. */
+  readonly problem: DamageKind
+  /** For the operator; it may name paths. */
   readonly reason: string
 }
+
+/** What can be wrong with an archive. */
+export type DamageKind = 'missing' | 'empty' | 'damaged' | 'changing' | 'unreadable'
+
+type Verdict = Pick<Damage, 'problem' | 'reason'>
 
 /** What is needed to look at a folder. */
 export interface FolderCheck {
@@ -45,13 +53,13 @@ export async function checkFolder(check: FolderCheck): Promise<Damage[]> {
   let done = 0
   for (const file of files) {
     if (check.signal?.aborted === true) break
-    const reason = await checkFile(check, file).catch(error => {
+    const verdict = await checkFile(check, file).catch(error => {
       // One unreadable file must not hide the state of the others.
-      if (error instanceof RefdepotError) return error.message
-      throw error
+      if (!(error instanceof RefdepotError)) throw error
+      return { problem: 'unreadable', reason: error.message } as const
     })
-    if (reason !== undefined) {
-      damages.push({ registryPath: registryPathOf(file.entry), file: file.key, reason })
+    if (verdict !== undefined) {
+      damages.push({ registryPath: registryPathOf(file.entry), file: file.key, ...verdict })
     }
     done += 1
     check.onProgress?.(done, files.length)
@@ -59,22 +67,23 @@ export async function checkFolder(check: FolderCheck): Promise<Damage[]> {
   return damages
 }
 
-async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<string | undefined> {
+async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<Verdict | undefined> {
   const identity = await check.store.identify(file.key)
-  if (identity === undefined) return 'the file is missing'
-  if (identity.size === 0) return 'the file is empty'
+  if (identity === undefined) return { problem: 'missing', reason: 'the file is missing' }
+  if (identity.size === 0) return { problem: 'empty', reason: 'the file is empty' }
   if (check.digests !== undefined && !(await check.ledger.recall(file.key, identity))) {
     const digests = await check.digests(file.key)
     const after = await check.store.identify(file.key)
     // A file that changed under the reader is looked at again the next time; its digest would be nobody's.
     if (after?.modifiedMs !== identity.modifiedMs || digests.size !== identity.size) {
-      return 'the file changed while it was read'
+      return { problem: 'changing', reason: 'the file changed while it was read' }
     }
     await check.ledger.keep(file.key, identity, digests)
   }
   const known = check.ledger.known(file.key, identity)
   if (known === undefined || known.md5 === file.md5) return undefined
-  return `its md5 is ${known.md5}, but the config says ${file.md5}`
+  const reason = `its md5 is ${known.md5}, but the config says ${file.md5}`
+  return { problem: 'damaged', reason }
 }
 
 function* expectedFiles(catalogue: Catalogue): Generator<ExpectedFile> {

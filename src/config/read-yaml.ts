@@ -30,7 +30,11 @@ export function readYaml(text: string, file: string): unknown {
 /** Finds the 1-based line of a key in a YAML text; the text is parsed anew, so ask only to report an error. */
 export function lineFinder(text: string): (path: readonly string[]) => number | undefined {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, schema: 'failsafe', uniqueKeys: false })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    schema: 'failsafe',
+    uniqueKeys: false,
+  })
   return path => {
     for (let depth = path.length; depth > 0; depth -= 1) {
       const node = document.getIn(path.slice(0, depth), true)

@@ -25,6 +25,6 @@ export function formatSize(bytes: number): string {
 export function parseSize(text: string): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([KMGTPEZY]?B)\s*$/i.exec(text)
   if (match === null) return undefined
-  const unit = UNITS.findIndex(name => name === match[2]?.toUpperCase())
+  const unit = (UNITS as readonly string[]).indexOf(String(match[2]).toUpperCase())
   return Math.round(Number(match[1]) * STEP ** unit)
 }

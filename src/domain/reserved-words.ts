@@ -55,15 +55,7 @@ const FIRST_SEGMENTS: ReadonlyMap<string, ApiFamily> = new Map([
 const V3_WORDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   [
     'genomes',
-    new Set([
-      'list',
-      'alias_dict',
-      'attrs',
-      'by_asset',
-      'genome_digest',
-      'aliases',
-      'splash',
-    ]),
+    new Set(['list', 'alias_dict', 'attrs', 'by_asset', 'genome_digest', 'aliases', 'splash']),
   ],
   [
     'assets',

@@ -1,6 +1,5 @@
 /** What the app must be told: its parts and how it is reached. */
-import type { FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { Depot, Generation } from '../archive/depot.ts'
 
 /** How the server is reached and what it says of itself. */
@@ -21,7 +20,7 @@ export interface AppSettings {
 export interface AppParts {
   readonly depot: Depot
   readonly settings: AppSettings
-  readonly logger: Logger
+  readonly logger: FastifyBaseLogger
 }
 
 /** What routes get: the generation that the caller of a request may see, and the address of this server. */

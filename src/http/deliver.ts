@@ -49,7 +49,8 @@ export function planDelivery(
   options: DeliveryOptions = {},
 ): DeliveryPlan {
   const common = commonHeaders(blob, options)
-  if (options.status !== undefined && options.status !== 200) return whole(blob, common, options.status)
+  if (options.status !== undefined && options.status !== 200)
+    return whole(blob, common, options.status)
   const outcome = evaluate(headers, blob)
   if (outcome === 'failed') return bodiless(412, common)
   if (outcome === 'not-modified') return { status: 304, headers: common, ranges: [] }
@@ -80,7 +81,8 @@ export async function deliver(
     return reply.send(plan.status === 304 ? '' : Readable.from([]))
   }
   const [range] = plan.ranges
-  if (plan.boundary === undefined && range !== undefined) return sendRange(request, reply, blob, range)
+  if (plan.boundary === undefined && range !== undefined)
+    return sendRange(request, reply, blob, range)
   return reply.send(watched(request, Readable.from(multipartBody(blob, plan))))
 }
 
@@ -140,7 +142,8 @@ function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, str
     headers['repr-digest'] = `sha-256=:${base64}:`
   }
   if (options.filename !== undefined) {
-    headers['content-disposition'] = `attachment; filename="${options.filename.replace(/["\\]/g, '_')}"`
+    headers['content-disposition'] =
+      `attachment; filename="${options.filename.replace(/["\\]/g, '_')}"`
   }
   return headers
 }

@@ -76,7 +76,11 @@ export function handleErrors(app: FastifyInstance, parts: RouteParts, known: Kno
       const query = request.url.slice(pathOf(request.url).length)
       return reply.redirect(parts.absolute(request, other + query), 307)
     }
-    return sendFinding(parts, request, reply, { status: 404, code: 'not-found', detail: 'Not Found' })
+    return sendFinding(parts, request, reply, {
+      status: 404,
+      code: 'not-found',
+      detail: 'Not Found',
+    })
   })
 }
 
@@ -88,7 +92,8 @@ function findingOf(error: unknown, request: FastifyRequest): Finding {
     const status = STATUS[error.code]
     if (status >= 500) request.log.error({ err: error, code: error.code }, 'request failed')
     // A failing disk is told to the operator; its paths are nobody else's business.
-    const open = status < 500 || error.code.startsWith('archive-') || error.code === 'digest-pending'
+    const open =
+      status < 500 || error.code.startsWith('archive-') || error.code === 'digest-pending'
     const detail = error.code === 'outside-root' ? 'Not Found' : error.message
     return { status, code: error.code, detail: open ? detail : STATUS_CODES[status] }
   }
@@ -121,5 +126,8 @@ function sendFinding(
     detail,
     code,
   }
-  return deliver(request, reply, json(problem, 'application/problem+json'), { status, vary: 'Accept' })
+  return deliver(request, reply, json(problem, 'application/problem+json'), {
+    status,
+    vary: 'Accept',
+  })
 }

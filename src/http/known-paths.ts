@@ -17,11 +17,9 @@ export function knownPaths(app: FastifyInstance): KnownPaths {
 }
 
 function toPattern(url: string): RegExp {
-  const parts = url
-    .split('/')
-    .map(part => {
-      if (part === '*') return '.*'
-      return part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    })
+  const parts = url.split('/').map(part => {
+    if (part === '*') return '.*'
+    return part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  })
   return new RegExp(`^${parts.join('/')}$`)
 }

@@ -1,0 +1,16 @@
+/** Exit codes of every command, and which error ends in which. */
+import type { ErrorCode } from '../domain/errors.ts'
+import { RefdepotError } from '../domain/errors.ts'
+
+/** Exit codes of every command. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, digestMismatch: 5 } as const
+
+const BY_CODE: Partial<Record<ErrorCode, number>> = {
+  'setting-invalid': EXIT.usage,
+  'config-unreadable': EXIT.notFound,
+}
+
+/** The exit code an error ends in. */
+export function exitCodeOf(error: unknown): number {
+  return (error instanceof RefdepotError && BY_CODE[error.code]) || EXIT.failed
+}

@@ -1,0 +1,191 @@
+/**
+ * The settings of the server: one table from which flags, environment names, `--help` and docs/settings.md come.
+ *
+ * Flags > environment > the `refdepot` section of the config > defaults. Names in the file are the flags without dashes in front.
+ */
+import { SettingInvalid } from './config-error.ts'
+
+/** Levels of the log, from chatty to none. */
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/** One setting. */
+export interface SettingRow {
+  /** Long flag without `--`; also the key in the file. */
+  readonly name: string
+  readonly short?: string
+  /** Name of the value in help texts. */
+  readonly value: string
+  /** Environment variables, the first one that is set counts. */
+  readonly environment: readonly string[]
+  readonly default: string
+  readonly description: string
+  /** What is allowed, for error messages; undefined = anything. */
+  readonly allowed?: { readonly pattern: RegExp; readonly wording: string }
+}
+
+const ADDRESS = 'a comma-separated list of addresses or networks, or `loopback`'
+
+/** Every setting of `refdepot serve`. */
+export const SETTINGS = [
+  {
+    name: 'port',
+    short: 'p',
+    value: 'PORT',
+    environment: ['REFDEPOT_PORT'],
+    default: '8080',
+    description: 'Port to listen on; 0 takes a free one',
+    allowed: {
+      pattern: /^(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,
+      wording: 'a number from 0 to 65535',
+    },
+  },
+  {
+    name: 'host',
+    value: 'HOST',
+    environment: ['REFDEPOT_HOST'],
+    default: '0.0.0.0',
+    description: 'Address to listen on',
+  },
+  {
+    name: 'socket',
+    value: 'PATH',
+    environment: ['REFDEPOT_SOCKET'],
+    default: '',
+    description: 'Unix socket to listen on instead of host and port',
+  },
+  {
+    name: 'archive-folder',
+    value: 'DIR',
+    environment: ['REFDEPOT_ARCHIVE_FOLDER', 'REFGENIE_GENOME_ARCHIVE_FOLDER'],
+    default: '',
+    description:
+      'Folder of the archives; without it the one the config names, else the folder of the config',
+  },
+  {
+    name: 'state-folder',
+    value: 'DIR',
+    environment: ['REFDEPOT_STATE_FOLDER'],
+    default: '',
+    description:
+      'Folder for computed digests when the archive folder is read-only; without it they are kept in memory',
+  },
+  {
+    name: 'allow-root',
+    value: 'DIR[,DIR…]',
+    environment: ['REFDEPOT_ALLOW_ROOT'],
+    default: '',
+    description: 'Further folders that links in the archive folder may lead to',
+  },
+  {
+    name: 'public-url',
+    value: 'URL',
+    environment: ['REFDEPOT_PUBLIC_URL'],
+    default: '',
+    description:
+      'URL that clients reach this server by; without it the Host header of the request counts',
+    allowed: {
+      pattern: /^(?:https?:\/\/[^\s?#]+)?$/,
+      wording: 'an http or https URL without query',
+    },
+  },
+  {
+    name: 'base-path',
+    value: 'PATH',
+    environment: ['REFDEPOT_BASE_PATH'],
+    default: '',
+    description: 'Path that stands before every route, such as /refdepot',
+    allowed: {
+      pattern: /^(?:\/[^\s?#/]+)*$/,
+      wording: 'a path that begins with / and does not end with it',
+    },
+  },
+  {
+    name: 'trust-proxy',
+    value: 'LIST',
+    environment: ['REFDEPOT_TRUST_PROXY'],
+    default: '',
+    description: `Proxies whose X-Forwarded headers are believed: ${ADDRESS}`,
+  },
+  {
+    name: 'title',
+    value: 'TEXT',
+    environment: ['REFDEPOT_TITLE'],
+    default: 'refdepot',
+    description: 'Name of this server on its pages and in /service-info',
+  },
+  {
+    name: 'watch-interval',
+    value: 'SECONDS',
+    environment: ['REFDEPOT_WATCH_INTERVAL'],
+    default: '2',
+    description: 'How often the config is looked at for changes; 0 = only on SIGHUP',
+    allowed: { pattern: /^\d+(?:\.\d+)?$/, wording: 'a number of seconds' },
+  },
+  {
+    name: 'log-level',
+    value: 'LEVEL',
+    environment: ['REFDEPOT_LOG_LEVEL'],
+    default: 'info',
+    description: `Level of the log: ${LOG_LEVELS.join(', ')}`,
+    allowed: {
+      pattern: new RegExp(`^(?:${LOG_LEVELS.join('|')})$`),
+      wording: LOG_LEVELS.join(', '),
+    },
+  },
+] as const satisfies readonly SettingRow[]
+
+/** Name of a setting. */
+export type SettingName = (typeof SETTINGS)[number]['name']
+
+/** Every setting with its value as text. */
+export type SettingValues = Readonly<Record<SettingName, string>>
+
+/** Where values come from; the earlier one wins. */
+export interface SettingSources {
+  readonly flags: Readonly<Record<string, string | undefined>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** The `refdepot` section of the config. */
+  readonly file: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The value of every setting.
+ *
+ * @throws SettingInvalid naming where the value stands and what is allowed
+ */
+export function resolveSettings(sources: SettingSources): SettingValues {
+  for (const key of Object.keys(sources.file)) {
+    if (SETTINGS.some(row => row.name === key)) continue
+    const names = SETTINGS.map(row => row.name).join(', ')
+    throw new SettingInvalid('refdepot section of the config', key, `one of ${names}`)
+  }
+  const values = SETTINGS.map((row: SettingRow) => {
+    const { value, source } = pick(row, sources)
+    if (row.allowed !== undefined && !row.allowed.pattern.test(value)) {
+      throw new SettingInvalid(source, value, row.allowed.wording)
+    }
+    return [row.name, value]
+  })
+  return Object.fromEntries(values)
+}
+
+function pick(row: SettingRow, sources: SettingSources): { value: string; source: string } {
+  const flag = sources.flags[row.name]
+  if (flag !== undefined) return { value: flag, source: `--${row.name}` }
+  for (const name of row.environment) {
+    const value = sources.environment[name]
+    if (value !== undefined && value !== '') return { value, source: `$${name}` }
+  }
+  const inFile = sources.file[row.name]
+  if (inFile === undefined || inFile === null) return { value: row.default, source: row.name }
+  if (typeof inFile === 'string') return { value: inFile, source: `${row.name} in the config` }
+  throw new SettingInvalid(`${row.name} in the config`, JSON.stringify(inFile), 'a single value')
+}
+
+/** The values of a setting that is a comma-separated list. */
+export function listOf(value: string): string[] {
+  return value
+    .split(',')
+    .map(part => part.trim())
+    .filter(Boolean)
+}

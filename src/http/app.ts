@@ -1,0 +1,103 @@
+/** The app: a function of its parts, with no state of its own. */
+import fastifyAccepts from '@fastify/accepts'
+import fastifyCors from '@fastify/cors'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { AppParts, RouteParts } from './app-settings.ts'
+import { collectDocument, documentRoutes } from './documents.ts'
+import { handleErrors } from './errors.ts'
+import { knownPaths } from './known-paths.ts'
+import { absoluteUrl, withoutBase } from './public-url.ts'
+import { registerRefgenie } from './refgenie-route.ts'
+import { nativeFileRoutes } from './routes/native-files.ts'
+import { nativeListRoutes } from './routes/native-lists.ts'
+import { privateRoutes } from './routes/private-api.ts'
+import { systemRoutes } from './routes/system.ts'
+import { v1Routes, v2Routes } from './routes/v2.ts'
+import { v3Routes } from './routes/v3.ts'
+
+// Digests with prefixes, long file paths: the framework's 100 characters are too few.
+const LONGEST_PARAMETER = 4096
+
+// What a script in a browser may read of an answer from another origin.
+const EXPOSED_HEADERS = [
+  'Accept-Ranges',
+  'Content-Disposition',
+  'Content-Length',
+  'Content-Range',
+  'ETag',
+  'Last-Modified',
+  'Link',
+  'Repr-Digest',
+  'Retry-After',
+]
+
+// Paths of pages get this; archives and files are data and need none.
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+/** Builds the app; it does not listen yet. */
+export async function buildApp({ depot, settings, logger }: AppParts): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
+    rewriteUrl: request => withoutBase(request.url ?? '/', settings.basePath),
+    // A draining server finishes its downloads, but keeps no idle connection open.
+    forceCloseConnections: 'idle',
+  })
+  const parts: RouteParts = {
+    depot,
+    settings,
+    generationFor: () => depot.current,
+    absolute: (request, path) => absoluteUrl(settings, request, path),
+  }
+  app.setSerializerCompiler(() => data => JSON.stringify(data))
+  const known = knownPaths(app)
+  await app.register(fastifyCors, {
+    origin: '*',
+    methods: ['GET', 'HEAD', 'OPTIONS'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 86_400,
+    strictPreflight: false,
+  })
+  await app.register(fastifyAccepts)
+  handleErrors(app, parts, known)
+  logRequests(app)
+  guardPages(app)
+  await collectDocument(app, parts)
+  await app.register((routes, _options, done) => {
+    // The client keeps the last of equal paths, so the root copies stand before `/v3`.
+    registerRefgenie(routes, parts, v3Routes(''))
+    registerRefgenie(routes, parts, v1Routes())
+    registerRefgenie(routes, parts, v2Routes())
+    registerRefgenie(routes, parts, v3Routes('/v3'))
+    registerRefgenie(routes, parts, privateRoutes())
+    nativeListRoutes(routes, parts)
+    nativeFileRoutes(routes, parts)
+    systemRoutes(routes, parts)
+    done()
+  })
+  await documentRoutes(app, parts)
+  return app
+}
+
+/** One line a request, without the caller's address. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url } = request
+    const { statusCode } = reply
+    const ms = Math.round(reply.elapsedTime * 10) / 10
+    request.log.info({ method, url, status: statusCode, ms }, 'request')
+  })
+}
+
+function guardPages(app: FastifyInstance): void {
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    const type = String(reply.getHeader('content-type') ?? '')
+    if (type.startsWith('text/html') && !reply.hasHeader('content-security-policy')) {
+      reply.header('content-security-policy', PAGE_POLICY)
+    }
+  })
+}

@@ -1,0 +1,109 @@
+/** The OpenAPI document and its readers. */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import fastifySwagger from '@fastify/swagger'
+import fastifySwaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { json } from './answers.ts'
+import type { RouteParts } from './app-settings.ts'
+import { deliver } from './deliver.ts'
+import { SHARED_SCHEMAS } from './schemas.ts'
+
+// The peer's, which clients may show; native and server routes stand beside them.
+const TAGS = [
+  { name: 'APIv3', description: 'refgenie API v3, prefixed with `v3` or nothing' },
+  { name: 'APIv2', description: 'refgenie API v2, for old clients' },
+  { name: 'APIv1', description: 'refgenie API v1, for very old clients' },
+  { name: 'PRIVATE_API', description: 'What `refgenie listr` asks' },
+  { name: 'Native', description: 'Genomes, assets and their files, for people and programs alike' },
+  { name: 'Server', description: 'Health and facts of this server' },
+]
+
+const STATIC_FOLDER = fileURLToPath(new URL('./pages/static/', import.meta.url))
+const REDOC = 'redoc.standalone.js'
+
+/** Makes the app collect its routes for the document; before the routes are registered. */
+export async function collectDocument(app: FastifyInstance, parts: RouteParts): Promise<void> {
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
+  const { settings } = parts
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      // The title that the peer's document carries.
+      info: {
+        title: 'refgenieserver',
+        version: settings.version,
+        description:
+          'refdepot: reference-genome assets over HTTP, in the APIs of refgenieserver and its own',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: settings.publicUrl ?? (settings.basePath || '/') }],
+      security: [],
+      tags: TAGS,
+    },
+    transform: ({ schema, url }) => ({ schema, url: url.replace('*', ':path') }),
+    refResolver: { buildLocalReference: json => String(json.$id) },
+  })
+}
+
+/** Registers the document, its two readers and the files of the pages. */
+export async function documentRoutes(app: FastifyInstance, parts: RouteParts): Promise<void> {
+  const { basePath } = parts.settings
+  app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
+    deliver(request, reply, documentBlob(app)),
+  )
+  await app.register(fastifyStatic, {
+    root: STATIC_FOLDER,
+    prefix: '/static/',
+    decorateReply: true,
+    index: false,
+  })
+  app.get(`/static/${REDOC}`, { schema: { hide: true } }, (_request, reply) =>
+    reply.sendFile(REDOC, redocFolder()),
+  )
+  app.get('/redoc', { schema: { hide: true } }, (_request, reply) =>
+    reply
+      .header('content-security-policy', READER_POLICY)
+      .type('text/html; charset=utf-8')
+      .send(redocPage(basePath)),
+  )
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { deepLinking: true },
+    ...(basePath !== '' && { indexPrefix: basePath }),
+  })
+}
+
+// The reader builds styles and a worker of its own; nothing comes from elsewhere.
+const READER_POLICY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src 'self' blob:"
+
+const documents = new WeakMap<FastifyInstance, ReturnType<typeof json>>()
+
+/** The client asks for the document up to eight times a pull: it is written once. */
+function documentBlob(app: FastifyInstance): ReturnType<typeof json> {
+  const known = documents.get(app)
+  if (known !== undefined) return known
+  const blob = json(app.swagger())
+  documents.set(app, blob)
+  return blob
+}
+
+/** The build copies the reader beside the pages; from sources it lies in the development dependency. */
+function redocFolder(): string {
+  if (existsSync(join(STATIC_FOLDER, REDOC))) return STATIC_FOLDER
+  return dirname(createRequire(import.meta.url).resolve(`redoc/bundles/${REDOC}`))
+}
+
+function redocPage(basePath: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>API reference</title></head>
+<body><redoc spec-url="${basePath}/openapi.json"></redoc><script src="${basePath}/static/${REDOC}"></script></body>
+</html>
+`
+}

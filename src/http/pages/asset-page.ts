@@ -1,0 +1,96 @@
+/** The page of one tag of an asset: what it is, what is in it, how to get it. */
+import { html } from 'ghtml'
+import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { nameOf } from '../../domain/genome.ts'
+import type { AppSettings } from '../app-settings.ts'
+import { framed } from './frame.ts'
+import { assetPath, genomePath, relativePath } from './links.ts'
+
+/** What the page shows beside the entry. */
+export interface AssetPageFacts {
+  /** Paths of the files; undefined when the archive folder has no list of them. */
+  readonly contents: readonly string[] | undefined
+  /** Absolute URL of the archive. */
+  readonly archiveUrl: string
+  /** Absolute URL of this server. */
+  readonly serverUrl: string
+  /** Name of a genome given by digest. */
+  readonly genomeName: (digest: string) => string | undefined
+}
+
+/** The page of one tag of an asset. */
+export function assetPage(
+  settings: AppSettings,
+  entry: CatalogueEntry,
+  facts: AssetPageFacts,
+): string {
+  const { genome, asset, tag } = entry
+  const name = `${nameOf(genome)}/${asset.name}:${tag.name}`
+  const body = html`<h1><a href="${settings.basePath}${genomePath(genome)}">${nameOf(genome)}</a>/${asset.name}:${tag.name}</h1>
+<p class="lead">${asset.description || tag.description || 'No description'}</p>
+!${attributes(settings, entry, facts)}
+<h2>Download</h2>
+!${commands(entry, facts)}
+<h2>More</h2>
+!${endpoints(settings, entry)}
+!${contents(settings, entry, facts.contents)}`
+  return framed({ settings, title: name, body })
+}
+
+function attributes(settings: AppSettings, entry: CatalogueEntry, facts: AssetPageFacts): string {
+  const { tag } = entry
+  const keys = Object.entries(tag.seekKeys)
+  return html`<dl>
+<dt>Size</dt><dd>${tag.assetSize || 'NA'} unpacked, ${tag.archiveSize} archive</dd>
+<dt>Asset digest</dt><dd><code>${tag.assetDigest || 'NA'}</code></dd>
+<dt>Archive md5</dt><dd><code>${tag.archiveDigest}</code></dd>
+!${tag.legacyArchiveDigest === '' ? '' : html`<dt>Archive md5 (API v1, v2)</dt><dd><code>${tag.legacyArchiveDigest}</code></dd>`}
+<dt>Folder</dt><dd><code>${tag.assetPath}</code></dd>
+<dt>Seek keys</dt><dd>!${keys.length === 0 ? 'none' : html`<ul>!${keys.map(([key, path]) => html`<li>${key}: <code>${path}</code></li>`)}</ul>`}</dd>
+<dt>Parents</dt><dd>!${relatives(settings, tag.parents, facts)}</dd>
+<dt>Children</dt><dd>!${relatives(settings, tag.children, facts)}</dd>
+</dl>`
+}
+
+function relatives(settings: AppSettings, paths: readonly string[], facts: AssetPageFacts): string {
+  if (paths.length === 0) return 'none'
+  const items = paths.map(path => {
+    const to = relativePath(path)
+    const [digest = '', rest = ''] = path.split('/')
+    const shown = rest === '' ? path : `${facts.genomeName(digest) ?? digest}/${rest}`
+    return to === undefined
+      ? html`<li>${shown}</li>`
+      : html`<li><a href="${settings.basePath}${to}">${shown}</a></li>`
+  })
+  return html`<ul>!${items}</ul>`
+}
+
+function commands({ genome, asset, tag }: CatalogueEntry, facts: AssetPageFacts): string {
+  const path = `${nameOf(genome)}/${asset.name}:${tag.name}`
+  return html`<pre>refgenie subscribe -s ${facts.serverUrl}
+refgenie pull ${path}</pre>
+<pre>curl -fLOJ -C - '${facts.archiveUrl}'</pre>`
+}
+
+function endpoints(settings: AppSettings, entry: CatalogueEntry): string {
+  const names = ['archive', 'checksums', 'digest', 'contents', 'recipe', 'log']
+  const items = names.map(
+    name =>
+      html`<li><a href="${settings.basePath}${assetPath(entry, `/${name}`)}">${name}</a></li>`,
+  )
+  return html`<ul class="inline">!${items}</ul>`
+}
+
+function contents(
+  settings: AppSettings,
+  entry: CatalogueEntry,
+  paths: readonly string[] | undefined,
+): string {
+  if (paths === undefined) return ''
+  const items = paths.map(path => {
+    const below = `/files/${path.split('/').map(encodeURIComponent).join('/')}`
+    return html`<li><a href="${settings.basePath}${assetPath(entry, below)}">${path}</a></li>`
+  })
+  return html`<h2>Files</h2>
+<ul>!${items}</ul>`
+}

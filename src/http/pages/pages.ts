@@ -1,0 +1,45 @@
+/** The pages, bound to one request: its address is part of them. */
+import type { FastifyRequest } from 'fastify'
+import type { Generation } from '../../archive/depot.ts'
+import type { AssetQuery, Page } from '../../domain/asset-search.ts'
+import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { type Genome, nameOf } from '../../domain/genome.ts'
+import type { RouteParts } from '../app-settings.ts'
+import { readSideJson } from '../side-json.ts'
+import { assetPage } from './asset-page.ts'
+import { genomePage, genomesPage } from './genome-pages.ts'
+import { assetPath } from './links.ts'
+import { searchPage } from './search-page.ts'
+
+/** The pages as routes ask for them; each answers whole HTML. */
+export interface Pages {
+  index(generation: Generation): string
+  genome(genome: Genome): string
+  asset(generation: Generation, entry: CatalogueEntry): Promise<string>
+  search(query: AssetQuery, page: Page<CatalogueEntry>): string
+}
+
+/** The pages for one request. */
+export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
+  const { settings } = parts
+  return {
+    index: ({ catalogue }) => genomesPage(settings, catalogue, request.hostname),
+    genome: genome => genomePage(settings, genome),
+    asset: async ({ catalogue, folder }, entry) => {
+      // A page without its list of files is better than no page.
+      const contents = await readSideJson(folder, entry, 'contents', 'stored').catch(
+        () => undefined,
+      )
+      return assetPage(settings, entry, {
+        contents: Array.isArray(contents) ? contents.map(String).sort() : undefined,
+        archiveUrl: parts.absolute(request, assetPath(entry, '/archive')),
+        serverUrl: parts.absolute(request, ''),
+        genomeName: digest => {
+          const genome = catalogue.genome(digest)
+          return genome && nameOf(genome)
+        },
+      })
+    },
+    search: (query, page) => searchPage(settings, query, page),
+  }
+}

@@ -1,0 +1,68 @@
+/** The files of the refgenie APIs: archives, logs, recipes and lists of contents, from here or from a remote. */
+import { archiveName, foldersOf, type SideFile, sideFileName } from '../archive/archive-folder.ts'
+import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
+import { ArchiveMissing } from '../domain/errors.ts'
+import { json } from './answers.ts'
+import { RefgenieError } from './errors.ts'
+import type { RefgenieAnswer, RefgenieCall } from './refgenie-route.ts'
+import { redirectPrefix } from './remote.ts'
+import { readSideJson } from './side-json.ts'
+
+/** The archive of a tag; `missing` is the peer's text when its file is not there. */
+export async function archiveAnswer(
+  call: RefgenieCall,
+  entry: CatalogueEntry,
+  form: ArchiveForm,
+  missing: string,
+): Promise<RefgenieAnswer> {
+  const filename = archiveName(entry)
+  const remote = remoteUrl(call, entry, form, filename)
+  if (remote !== undefined) return { redirect: remote }
+  try {
+    return { blob: await call.generation.folder.archive(entry, form), filename, data: true }
+  } catch (error) {
+    if (error instanceof ArchiveMissing) throw new RefgenieError(404, missing)
+    throw error
+  }
+}
+
+/** The build log of a tag. */
+export async function logAnswer(
+  call: RefgenieCall,
+  entry: CatalogueEntry,
+  form: ArchiveForm,
+  missing: string,
+): Promise<RefgenieAnswer> {
+  const filename = sideFileName(entry, 'log')
+  const remote = remoteUrl(call, entry, form, filename)
+  if (remote !== undefined) return { redirect: remote }
+  const blob = await call.generation.folder.sideFile(entry, 'log', form)
+  if (blob === undefined) throw new RefgenieError(404, missing)
+  return { blob, filename, data: true }
+}
+
+/** A JSON file of a tag, written anew as the peer does. */
+export async function jsonFileAnswer(
+  call: RefgenieCall,
+  entry: CatalogueEntry,
+  file: Exclude<SideFile, 'log'>,
+  form: ArchiveForm,
+  missing: string,
+): Promise<RefgenieAnswer> {
+  const remote = remoteUrl(call, entry, form, sideFileName(entry, file))
+  if (remote !== undefined) return { redirect: remote }
+  const value = await readSideJson(call.generation.folder, entry, file, form)
+  if (value === undefined) throw new RefgenieError(404, missing)
+  return { blob: json(value) }
+}
+
+function remoteUrl(
+  call: RefgenieCall,
+  entry: CatalogueEntry,
+  form: ArchiveForm,
+  file: string,
+): string | undefined {
+  const prefix = redirectPrefix(call.generation.catalogue)
+  if (prefix === undefined) return undefined
+  return `${prefix}/${foldersOf(entry, form)[0]}/${encodeURIComponent(file)}`
+}

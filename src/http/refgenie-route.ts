@@ -1,0 +1,153 @@
+/** How the routes of the refgenie APIs are declared: one table row each, registered with schema, checks and delivery. */
+
+import { type TSchema, Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Generation } from '../archive/depot.ts'
+import type { Blob } from '../storage/blob.ts'
+import type { RouteParts } from './app-settings.ts'
+import { deliver } from './deliver.ts'
+import { RefgenieError } from './errors.ts'
+import { type Pages, pagesFor } from './pages/pages.ts'
+import { type Parameter, type ParameterRule, validate } from './refgenie-validation.ts'
+import { bytesResponses, parametersOf, responseOf } from './schemas.ts'
+
+/** A request in the terms of a refgenie API. */
+export interface RefgenieCall {
+  readonly generation: Generation
+  /** Value of a placeholder of the path. */
+  path(name: string): string
+  /** Value of a query parameter; the last one counts, as in the peer. */
+  query(name: string): string | undefined
+  /** Absolute URL of a path of this server. */
+  absolute(path: string): string
+  readonly pages: Pages
+}
+
+/** What a route answers. */
+export type RefgenieAnswer =
+  | { readonly blob: Blob; readonly filename?: string; readonly data?: boolean }
+  | { readonly redirect: string }
+
+/** The kinds of success a route declares. */
+export type AnswerKind = 'json' | 'text' | 'html' | 'archive'
+
+/** One route: what the document says of it, and how it is answered. */
+export interface RefgenieRoute {
+  /** With `{name}` placeholders. */
+  readonly path: string
+  readonly operationId: string
+  readonly tag: string
+  readonly summary: string
+  readonly description: string
+  /** Names of query parameters with what the document says of them. */
+  readonly query?: Readonly<Record<string, TSchema>>
+  readonly kind: AnswerKind
+  readonly schema?: TSchema
+  readonly example?: unknown
+  /** False for routes that never answer 404. */
+  readonly canMiss?: boolean
+  /** True for routes that may send the caller to a remote. */
+  readonly canRedirect?: boolean
+  /** Rules of the parameters; undefined in APIs that do not validate. */
+  readonly rules?: (generation: Generation) => Readonly<Record<string, ParameterRule>>
+  answer(call: RefgenieCall): RefgenieAnswer | Promise<RefgenieAnswer>
+}
+
+/** The query parameter that names a tag. */
+export const TAG_QUERY = {
+  tag: Type.Optional(
+    Type.String({ description: 'Tag; without it the default tag of the asset', minLength: 1 }),
+  ),
+}
+
+/** The value, or the peer's 404 in its words. */
+export function found<T>(value: T | undefined, detail: string): T {
+  if (value === undefined) throw new RefgenieError(404, detail)
+  return value
+}
+
+/** Registers the routes of a table. */
+export function registerRefgenie(
+  app: FastifyInstance,
+  parts: RouteParts,
+  routes: readonly RefgenieRoute[],
+): void {
+  for (const route of routes) {
+    app.get(
+      route.path.replace(/\{(\w+)\}/g, ':$1'),
+      { schema: schemaOf(route), validatorCompiler: () => () => true },
+      async (request, reply) => {
+        const call = callOf(parts, request)
+        check(route, call, request)
+        const answer = await route.answer(call)
+        if ('redirect' in answer) return reply.redirect(answer.redirect, 307)
+        const { blob, filename, data } = answer
+        return deliver(request, reply, blob, {
+          ...(filename !== undefined && { filename }),
+          ...(data !== undefined && { data }),
+        })
+      },
+    )
+  }
+}
+
+function callOf(parts: RouteParts, request: FastifyRequest): RefgenieCall {
+  const path = request.params as Record<string, string>
+  const query = request.query as Record<string, string | string[]>
+  return {
+    generation: parts.generationFor(request),
+    path: name => path[name] as string,
+    query: name => [query[name]].flat().at(-1),
+    absolute: to => parts.absolute(request, to),
+    pages: pagesFor(parts, request),
+  }
+}
+
+function check(route: RefgenieRoute, call: RefgenieCall, request: FastifyRequest): void {
+  const values = Object.values(request.params as Record<string, string>)
+  // An encoded slash belongs to no segment: the peer decodes first and finds no such route.
+  if (values.some(value => value.includes('/'))) throw new RefgenieError(404, 'Not Found')
+  if (route.rules === undefined) return
+  const parameters: Parameter[] = []
+  for (const [name, rule] of Object.entries(route.rules(call.generation))) {
+    const inPath = route.path.includes(`{${name}}`)
+    const value = inPath ? call.path(name) : call.query(name)
+    parameters.push({ place: inPath ? 'path' : 'query', name, rule, value })
+  }
+  validate(parameters)
+}
+
+function schemaOf(route: RefgenieRoute): object {
+  const params = parametersOf(route.path)
+  const { operationId, summary, description } = route
+  return {
+    operationId,
+    tags: [route.tag],
+    summary,
+    description,
+    ...(params && { params }),
+    ...(route.query && { querystring: Type.Object(route.query) }),
+    response: { ...successOf(route), ...failuresOf(route) },
+  }
+}
+
+function successOf(route: RefgenieRoute): object {
+  if (route.kind === 'archive') return bytesResponses(route.summary)
+  const mediaType = { json: 'application/json', text: 'text/plain', html: 'text/html' }[route.kind]
+  const schema = route.schema ?? { type: 'string' }
+  return { 200: responseOf(route.summary, mediaType, schema, route.example) }
+}
+
+function failuresOf(route: RefgenieRoute): object {
+  const detail = Type.Ref('Detail')
+  const failure = (description: string) => responseOf(description, 'application/json', detail)
+  return {
+    400: failure('The URL is malformed'),
+    ...(route.canMiss !== false && { 404: failure('Not on this server') }),
+    ...(route.rules && { 422: failure('A parameter does not validate') }),
+    ...(route.canRedirect === true && {
+      307: { description: 'The file lies on a remote', type: 'null' },
+      503: failure('The archive on this server is damaged'),
+    }),
+  }
+}

@@ -1,0 +1,196 @@
+/** Native routes of what belongs to one tag: archive, recipe, log, digest, contents, files, checksums; archives by digest. */
+
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { archiveName, sideFileName } from '../../archive/archive-folder.ts'
+import type { Generation } from '../../archive/depot.ts'
+import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { isMd5, isSha256 } from '../../domain/digest.ts'
+import { NotInCatalogue } from '../../domain/errors.ts'
+import { json, text } from '../answers.ts'
+import type { RouteParts } from '../app-settings.ts'
+import { deliver } from '../deliver.ts'
+import { bytesResponses, emptyResponse, parametersOf, responseOf } from '../schemas.ts'
+import { readSideJson } from '../side-json.ts'
+import { nativeEntry } from './native-asset.ts'
+import { problems } from './native-lists.ts'
+
+type Answer = (
+  found: { generation: Generation; entry: CatalogueEntry },
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply>
+
+const PATH = '/{genome}/assets/{asset}'
+const UNAVAILABLE = { 503: unavailable() }
+
+/** Registers the native routes of one tag, and archives by digest. */
+export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void {
+  const route = (below: string, schema: object, answer: Answer) =>
+    app.get(`/:genome/assets/:asset${below}`, { schema }, (request, reply) => {
+      const generation = parts.generationFor(request)
+      return answer({ generation, entry: nativeEntry(generation, request) }, request, reply)
+    })
+
+  route(
+    '/archive',
+    schemaOf('get_archive', 'The archive of a tag', archiveResponses()),
+    sendArchive,
+  )
+  route('/log', schemaOf('get_log', 'The build log of a tag', bytesResponses('The log')), sendLog)
+  route(
+    '/recipe',
+    schemaOf('get_recipe', 'The build recipe of a tag', anyJson()),
+    sendJson('recipe'),
+  )
+  route('/contents', schemaOf('get_contents', 'Paths of the files', paths()), sendJson('contents'))
+  route('/digest', schemaOf('get_digest', 'The digests of a tag', digestResponse()), sendDigest)
+  const checksums = schemaOf('get_checksums', 'Checksums to check by tool', checksumResponse(), {
+    algorithm: Type.Optional(
+      Type.Union([Type.Literal('sha256'), Type.Literal('md5')], { default: 'sha256' }),
+    ),
+  })
+  route('/checksums', checksums, sendChecksums)
+  const files = schemaOf('list_files', 'Unpacked files of a tag with sizes', fileList())
+  route('/files', files, sendFileList)
+  route('/files/', { ...files, hide: true }, sendFileList)
+  const params = parametersOf(`${PATH}/files/{path}`)
+  const file = schemaOf('get_file', 'One unpacked file', bytesResponses('The file'))
+  route('/files/*', { ...file, params }, sendFile)
+  byDigest(app, parts)
+}
+
+const sendArchive: Answer = async ({ generation, entry }, request, reply) =>
+  deliver(request, reply, await generation.folder.archive(entry, 'stored'), {
+    filename: archiveName(entry),
+    data: true,
+  })
+
+const sendLog: Answer = async ({ generation, entry }, request, reply) => {
+  const blob = await generation.folder.sideFile(entry, 'log', 'stored')
+  if (blob === undefined) throw absent('log')
+  return deliver(request, reply, blob, { filename: sideFileName(entry, 'log'), data: true })
+}
+
+function sendJson(file: 'recipe' | 'contents'): Answer {
+  return async ({ generation, entry }, request, reply) => {
+    const value = await readSideJson(generation.folder, entry, file, 'stored')
+    if (value === undefined) throw absent(file)
+    return deliver(request, reply, json(value))
+  }
+}
+
+const sendDigest: Answer = async ({ generation, entry }, request, reply) => {
+  const blob = await generation.folder.archive(entry, 'stored')
+  await blob.close()
+  const { sha256 = null, md5 } = blob.digests
+  const archive = { md5: entry.tag.archiveDigest, sha256, verified: md5 !== undefined }
+  return deliver(request, reply, json({ asset_digest: entry.tag.assetDigest, archive }))
+}
+
+/** In the form that `sha256sum -c` and `md5sum -c` read. */
+const sendChecksums: Answer = async ({ generation, entry }, request, reply) => {
+  const { algorithm = 'sha256' } = request.query as { algorithm?: 'sha256' | 'md5' }
+  const digests = await generation.folder.digests(entry, 'stored')
+  return deliver(request, reply, text(`${digests[algorithm]}  ${archiveName(entry)}\n`))
+}
+
+const sendFileList: Answer = async ({ generation, entry }, request, reply) =>
+  deliver(request, reply, json(await generation.folder.files(entry)))
+
+const sendFile: Answer = async ({ generation, entry }, request, reply) => {
+  const path = (request.params as { '*': string })['*']
+  const blob = await generation.folder.file(entry, path)
+  return deliver(request, reply, blob, { data: true })
+}
+
+/** Archives by their own digest: what is sent can never change, so it may be kept for ever once the digest was checked. */
+function byDigest(app: FastifyInstance, parts: RouteParts): void {
+  const schema = {
+    ...schemaOf('get_archive_by_digest', 'An archive by its digest', archiveResponses()),
+    params: parametersOf('/{digest}'),
+    querystring: Type.Object({}),
+  }
+  app.get('/archives/:digest', { schema }, async (request, reply) => {
+    const { digest } = request.params as { digest: string }
+    const { catalogue, folder } = parts.generationFor(request)
+    const md5 = isSha256(digest) ? folder.md5OfSha256(digest) : digest
+    const match = md5 !== undefined && isMd5(md5) ? catalogue.archive(md5) : undefined
+    if (match === undefined) {
+      const message = `there is no archive with the digest '${digest}' here; give the md5 or sha256 of an archive`
+      throw new NotInCatalogue('unknown-archive', digest, message)
+    }
+    const blob = await folder.archive(match, match.form)
+    const cache = blob.digests.md5 === undefined ? 'revalidate' : 'immutable'
+    return deliver(request, reply, blob, { filename: archiveName(match), data: true, cache })
+  })
+}
+
+function absent(file: string): NotInCatalogue {
+  return new NotInCatalogue('unknown-file', file, `the archive folder has no ${file} of this tag`)
+}
+
+function schemaOf(operationId: string, summary: string, responses: object, query = {}): object {
+  return {
+    operationId,
+    summary,
+    description: `${summary}; the tag is named by \`asset:tag\` or \`?tag=\`, else it is the default one.`,
+    tags: ['Native'],
+    params: parametersOf(PATH),
+    querystring: Type.Object({
+      tag: Type.Optional(Type.String({ description: 'Tag of the asset', minLength: 1 })),
+      ...query,
+    }),
+    response: { ...responses, ...problems() },
+  }
+}
+
+function archiveResponses(): object {
+  return { ...bytesResponses('The archive: a gzipped tar'), ...UNAVAILABLE }
+}
+
+function unavailable(): object {
+  return responseOf(
+    'Damaged or missing (code archive-damaged, archive-missing), or digests still pending',
+    'application/problem+json',
+    Type.Ref('Problem'),
+  )
+}
+
+function anyJson(): object {
+  return { 200: responseOf('The recipe', 'application/json', Type.Unknown()) }
+}
+
+function paths(): object {
+  const schema = Type.Array(Type.String())
+  return { 200: responseOf('Paths of the files', 'application/json', schema, ['t7.fa']) }
+}
+
+function fileList(): object {
+  const schema = Type.Array(Type.Object({ path: Type.String(), size: Type.Integer() }))
+  const example = [{ path: 't7.fa', size: 40523 }]
+  return { 200: responseOf('Files with bytes', 'application/json', schema, example) }
+}
+
+function digestResponse(): object {
+  const schema = Type.Object({
+    asset_digest: Type.String(),
+    archive: Type.Object({
+      md5: Type.String(),
+      sha256: Type.Union([Type.String(), Type.Null()]),
+      verified: Type.Boolean({ description: 'True once computed from the bytes' }),
+    }),
+  })
+  return { 200: responseOf('The digests', 'application/json', schema), ...UNAVAILABLE }
+}
+
+function checksumResponse(): object {
+  const example =
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  fasta__default.tgz\n'
+  const schema = Type.String()
+  return {
+    200: responseOf('One line a file', 'text/plain', schema, example),
+    304: emptyResponse('Not modified'),
+    ...UNAVAILABLE,
+  }
+}

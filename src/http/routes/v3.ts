@@ -1,0 +1,338 @@
+/** API v3 of refgenieserver, mounted at `/v3` and at the root. */
+import { Type } from '@sinclair/typebox'
+import type { Generation } from '../../archive/depot.ts'
+import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { json, once, text } from '../answers.ts'
+import {
+  aliasDict,
+  assetList,
+  genomeAttributes,
+  genomesWith,
+  tagObject,
+} from '../refgenie-content.ts'
+import { archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
+import { found, type RefgenieCall, type RefgenieRoute, TAG_QUERY } from '../refgenie-route.ts'
+import { type ParameterRule, parseBoolean } from '../refgenie-validation.ts'
+import { classPrefix } from '../remote.ts'
+import { pageRoutes } from './v3-pages.ts'
+
+type V3Route = Omit<RefgenieRoute, 'tag'>
+
+const WORD: ParameterRule = { kind: 'word' }
+const GENOME_RULE: ParameterRule = { kind: 'genome' }
+const ASSET_RULES = () => ({ genome: GENOME_RULE, asset: WORD, tag: WORD })
+const TEXTS = Type.Array(Type.String())
+const REMOTE_CLASS = 'http'
+
+/**
+ * The routes of one mount.
+ *
+ * @param mount - `/v3`, or empty for the root, whose operation ids begin with `root_` (ids must be unique, and clients look for the
+ * ones of `/v3`)
+ */
+export function v3Routes(mount: '' | '/v3'): RefgenieRoute[] {
+  const name = (id: string) => (id.includes('custom_Id_') ? id : `${id}_v3`)
+  return [...pageRoutes(), ...genomeRoutes, ...assetRoutes, ...fileRoutes].map(route => ({
+    ...route,
+    tag: 'APIv3',
+    path: mount + route.path,
+    // Ids that the peer's framework makes of function and path, such as `list_available_genomes_v3_genomes_list_get`.
+    operationId: `${mount === '' ? 'root_' : ''}${frameworkId(name(route.operationId), route.path)}`,
+  }))
+}
+
+function frameworkId(name: string, path: string): string {
+  return name.endsWith('_v3') ? `${name}${path.replace(/\W/g, '_')}_get` : name
+}
+
+const genomeRoutes: V3Route[] = [
+  {
+    path: '/remotes/dict',
+    operationId: 'get_remotes_dict',
+    summary: 'Remotes',
+    description:
+      'Stores that hold copies of the archives, by name; empty when archives are served from here.',
+    kind: 'json',
+    schema: Type.Record(Type.String(), Type.Object({ prefix: Type.String() })),
+    example: { http: { prefix: 'https://example.org/archives', description: 'public copy' } },
+    canMiss: false,
+    answer: ({ generation }) => ({
+      blob: json(Object.fromEntries(generation.catalogue.remotes ?? [])),
+    }),
+  },
+  {
+    path: '/genomes/list',
+    operationId: 'list_available_genomes',
+    summary: 'Genome digests',
+    description: 'Digests of all genomes, in the order of the config.',
+    kind: 'json',
+    schema: TEXTS,
+    example: ['6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905'],
+    canMiss: false,
+    answer: ({ generation: { catalogue } }) => ({
+      blob: once(catalogue, 'v3 genomes', () =>
+        json(catalogue.genomes.map(genome => genome.digest)),
+      ),
+    }),
+  },
+  {
+    path: '/genomes/alias_dict',
+    operationId: 'v3custom_Id_aliases_dict',
+    summary: 'Aliases of all genomes',
+    description: 'Genome digest to aliases.',
+    kind: 'json',
+    schema: Type.Record(Type.String(), TEXTS),
+    example: { '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905': ['t7'] },
+    canMiss: false,
+    answer: ({ generation: { catalogue } }) => ({
+      blob: once(catalogue, 'v3 aliases', () => json(aliasDict(catalogue))),
+    }),
+  },
+  {
+    path: '/genomes/attrs/{genome}',
+    operationId: 'v3custom_Id_genome_attrs',
+    summary: 'Attributes of a genome',
+    description: 'Description of a genome.',
+    kind: 'json',
+    schema: Type.Record(Type.String(), Type.String()),
+    example: { genome_description: 'Bacteriophage T7 complete genome' },
+    rules: () => ({ genome: GENOME_RULE }),
+    answer: call => {
+      const name = call.path('genome')
+      const genome = call.generation.catalogue.genome(name)
+      return { blob: json(genomeAttributes(found(genome, `No such genome (${name}) on server`))) }
+    },
+  },
+  {
+    path: '/genomes/by_asset/{asset}',
+    operationId: 'list_genomes_by_asset',
+    summary: 'Genomes with an asset',
+    description: 'First aliases of the genomes that have an asset, sorted.',
+    kind: 'json',
+    schema: TEXTS,
+    example: ['lambda', 't7'],
+    canMiss: false,
+    rules: () => ({ asset: WORD }),
+    answer: call => ({ blob: json(genomesWith(call.generation.catalogue, call.path('asset'))) }),
+  },
+  {
+    path: '/genomes/genome_digest/{alias}',
+    operationId: 'v3custom_Id_alias_digest',
+    summary: 'Digest of an alias',
+    description: 'The genome digest that an alias stands for.',
+    kind: 'text',
+    example: '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905',
+    rules: () => ({ alias: WORD }),
+    answer: call => {
+      const alias = call.path('alias')
+      const digest = call.generation.catalogue.digestOfAlias(alias)
+      return { blob: text(found(digest, `No such alias (${alias}) on server`)) }
+    },
+  },
+  {
+    path: '/genomes/aliases/{genome}',
+    operationId: 'v3custom_Id_alias_alias',
+    summary: 'Aliases of a genome',
+    description: 'All aliases of a genome.',
+    kind: 'json',
+    schema: TEXTS,
+    example: ['t7'],
+    rules: () => ({ genome: GENOME_RULE }),
+    answer: call => {
+      const name = call.path('genome')
+      const aliases = call.generation.catalogue.genome(name)?.aliases
+      const some = aliases?.length === 0 ? undefined : aliases
+      return { blob: json(found(some, `No such genome (${name}) on server`)) }
+    },
+  },
+]
+
+const assetRoutes: V3Route[] = [
+  {
+    path: '/assets/list',
+    operationId: 'v3custom_Id_assets',
+    summary: 'Assets of all genomes',
+    description:
+      'Genome digest to names of assets, or to `asset.seek_key:tag` with `includeSeekKeys`.',
+    query: { includeSeekKeys: Type.Optional(Type.String({ description: 'true or false' })) },
+    kind: 'json',
+    schema: Type.Record(Type.String(), TEXTS),
+    example: { '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905': ['bwa_index', 'fasta'] },
+    canMiss: false,
+    rules: () => ({ includeSeekKeys: { kind: 'boolean' } }),
+    answer: call => {
+      const { catalogue } = call.generation
+      const seekKeys = parseBoolean(call.query('includeSeekKeys') ?? 'false') === true
+      // The client takes the first alias of every genome listed here: one without alias would break it.
+      const make = () =>
+        json(assetList(catalogue, it => (it.aliases.length > 0 ? it.digest : undefined), seekKeys))
+      return { blob: once(catalogue, `v3 assets ${seekKeys}`, make) }
+    },
+  },
+  {
+    path: '/assets/default_tag/{genome}/{asset}',
+    operationId: 'v3custom_Id_default_tag',
+    summary: 'Default tag',
+    description: 'The default tag of an asset; `default` for an unknown asset.',
+    kind: 'text',
+    example: 'default',
+    canMiss: false,
+    rules: () => ({ genome: GENOME_RULE, asset: WORD }),
+    answer: call => ({
+      blob: text(call.generation.catalogue.defaultTag(call.path('genome'), call.path('asset'))),
+    }),
+  },
+  digestRoute('asset_digest', 'Asset digest', ({ tag }) => tag.assetDigest),
+  digestRoute('archive_digest', 'Archive digest', ({ tag }) => tag.archiveDigest),
+  {
+    path: '/assets/attrs/{genome}/{asset}',
+    operationId: 'v3custom_Id_asset_attrs',
+    summary: 'Attributes of a tag',
+    description: 'Digests, sizes, seek keys and relatives of a tag.',
+    query: TAG_QUERY,
+    kind: 'json',
+    schema: Type.Ref('Tag'),
+    rules: ASSET_RULES,
+    answer: call => {
+      const [genome, asset] = [call.path('genome'), call.path('asset')]
+      const { catalogue } = call.generation
+      const tag = call.query('tag') ?? catalogue.defaultTag(genome, asset)
+      const entry = catalogue.entry(genome, asset, tag)
+      const missing = `No such genome/asset:tag combination (${genome}/${asset}:${tag}) on server`
+      return { blob: json(tagObject(found(entry, missing).tag)) }
+    },
+  },
+]
+
+/** Without a tag the peer takes the tag named `default` here, not the default tag. */
+function digestRoute(
+  name: string,
+  summary: string,
+  value: (entry: CatalogueEntry) => string,
+): V3Route {
+  return {
+    path: `/assets/${name}/{genome}/{asset}`,
+    operationId:
+      name === 'asset_digest' ? 'v3custom_Id_asset_digest' : 'v3custom_Id_asset_archive_digest',
+    summary,
+    description: `${summary} of a tag; without one, of the tag named \`default\`.`,
+    query: TAG_QUERY,
+    kind: 'text',
+    example: '51a58ef25e4f1d7e76f226fd5655754f',
+    rules: ASSET_RULES,
+    answer: call => {
+      const [genome, asset] = [call.path('genome'), call.path('asset')]
+      const tag = call.query('tag') ?? 'default'
+      const entry = call.generation.catalogue.entry(genome, asset, tag)
+      const missing = `No such genome/asset:tag combination (${genome}/${asset}:${tag}) on server`
+      return { blob: text(value(found(entry, missing))) }
+    },
+  }
+}
+
+const fileRoutes: V3Route[] = [
+  {
+    path: '/assets/archive/{genome}/{asset}',
+    operationId: 'v3custom_Id_archive',
+    summary: 'Archive of an asset',
+    description: 'The archive file, with byte ranges; its ETag is its md5.',
+    query: TAG_QUERY,
+    kind: 'archive',
+    canRedirect: true,
+    rules: ASSET_RULES,
+    answer: call => {
+      const missing = `No such asset (${call.path('asset')}) on server`
+      return archiveAnswer(call, found(entryOf(call), missing), 'stored', missing)
+    },
+  },
+  {
+    path: '/assets/file_path/{genome}/{asset}/{seek_key}',
+    operationId: 'v3custom_Id_asset_path',
+    summary: 'Address of a file',
+    description:
+      'Where the file of a seek key can be read: on this server, or on a remote of the class asked for.',
+    query: {
+      ...TAG_QUERY,
+      remoteClass: Type.Optional(Type.String({ description: 'Name of a remote; http by default' })),
+    },
+    kind: 'text',
+    example: 'https://example.org/t7/assets/fasta/files/t7.fa?tag=default',
+    rules: generation => ({
+      ...ASSET_RULES(),
+      seek_key: WORD,
+      remoteClass: { kind: 'enum', allowed: remoteClasses(generation) },
+    }),
+    answer: call => ({ blob: text(fileAddress(call)) }),
+  },
+  {
+    path: '/assets/recipe/{genome}/{asset}',
+    operationId: 'v3custom_Id_asset_recipe',
+    summary: 'Build recipe of an asset',
+    description: 'The recipe the asset was built with.',
+    query: TAG_QUERY,
+    kind: 'json',
+    schema: Type.Unknown(),
+    canRedirect: true,
+    rules: ASSET_RULES,
+    answer: call => {
+      const missing = `No such asset (${call.path('asset')}) on server`
+      return jsonFileAnswer(call, found(entryOf(call), missing), 'recipe', 'stored', missing)
+    },
+  },
+  {
+    path: '/assets/log/{genome}/{asset}',
+    operationId: 'v3custom_Id_asset_log',
+    summary: 'Build log of an asset',
+    description: 'The log of the build, as Markdown.',
+    query: TAG_QUERY,
+    kind: 'archive',
+    canRedirect: true,
+    rules: ASSET_RULES,
+    answer: call => {
+      const [genome, asset] = [call.path('genome'), call.path('asset')]
+      const tag = call.query('tag') ?? call.generation.catalogue.defaultTag(genome, asset)
+      const missing = `No such asset (${genome}/${asset}:${tag}) on server`
+      return logAnswer(call, found(entryOf(call), missing), 'stored', missing)
+    },
+  },
+  {
+    path: '/assets/dir_contents/{genome}/{asset}',
+    operationId: 'v3custom_Id_asset_dir_contents',
+    summary: 'Contents of an asset',
+    description: 'Paths of the files of the asset.',
+    query: TAG_QUERY,
+    kind: 'json',
+    schema: TEXTS,
+    example: ['6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905.fa'],
+    canRedirect: true,
+    rules: ASSET_RULES,
+    answer: call => {
+      const missing = `No such asset (${call.path('asset')}) on server`
+      return jsonFileAnswer(call, found(entryOf(call), missing), 'contents', 'stored', missing)
+    },
+  },
+]
+
+function entryOf(call: RefgenieCall): CatalogueEntry | undefined {
+  return call.generation.catalogue.entry(call.path('genome'), call.path('asset'), call.query('tag'))
+}
+
+function remoteClasses(generation: Generation): readonly string[] {
+  return [...(generation.catalogue.remotes?.keys() ?? [REMOTE_CLASS])]
+}
+
+function fileAddress(call: RefgenieCall): string {
+  const [genome, asset, key] = [call.path('genome'), call.path('asset'), call.path('seek_key')]
+  const { catalogue } = call.generation
+  const tag = call.query('tag') ?? catalogue.defaultTag(genome, asset)
+  const entry = found(entryOf(call), `No such asset (${genome}/${asset}:${tag}) on server`)
+  const value = key === 'dir' ? '.' : entry.tag.seekKeys[key]
+  const path = found(value, `No such seek_key (${genome}/${asset}.${key}:${tag}) on server`)
+  const inFolder = path === '.' ? '' : path
+  const prefix = classPrefix(catalogue, call.query('remoteClass') ?? REMOTE_CLASS)
+  if (prefix !== undefined) return `${prefix}/${entry.genome.digest}/${asset}__${tag}/${inFolder}`
+  const file = inFolder.split('/').map(encodeURIComponent).join('/')
+  return call.absolute(
+    `/${entry.genome.digest}/assets/${encodeURIComponent(asset)}/files/${file}?tag=${encodeURIComponent(tag)}`,
+  )
+}

@@ -1,0 +1,30 @@
+/** Reads the JSON files beside an archive. */
+import { type ArchiveFolder, type SideFile, sideFileName } from '../archive/archive-folder.ts'
+import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
+import { StorageFailed } from '../domain/errors.ts'
+
+// A recipe or a list of contents beyond this is not what it claims to be.
+const MOST_JSON_BYTES = 64 * 1024 * 1024
+
+/**
+ * The value of a recipe or a list of contents; undefined when there is none.
+ *
+ * @throws StorageFailed when the file is no JSON or far too large
+ */
+export async function readSideJson(
+  folder: ArchiveFolder,
+  entry: CatalogueEntry,
+  file: Exclude<SideFile, 'log'>,
+  form: ArchiveForm,
+): Promise<unknown> {
+  const blob = await folder.sideFile(entry, file, form)
+  if (blob === undefined) return undefined
+  try {
+    if (blob.size > MOST_JSON_BYTES) throw new Error(`it has ${blob.size} bytes`)
+    return JSON.parse((await blob.bytes({ start: 0, end: blob.size })).toString('utf8'))
+  } catch (error) {
+    throw new StorageFailed(sideFileName(entry, file), error)
+  } finally {
+    await blob.close()
+  }
+}
