@@ -1,3 +1,5 @@
+// Removes dist before a build: a file left over from a source that is gone would otherwise be packed and published.
 import { rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
-rmSync('dist', { recursive: true, force: true })
+rmSync(fileURLToPath(new URL('../dist', import.meta.url)), { recursive: true, force: true })

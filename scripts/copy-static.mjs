@@ -3,5 +3,5 @@ import { chmodSync, copyFileSync, cpSync } from 'node:fs'
 
 const target = 'dist/http/pages/static'
 cpSync('src/http/pages/static', target, { recursive: true })
-copyFileSync('node_modules/redoc/bundles/redoc.standalone.js', `${target}/redoc.standalone.js`)
+copyFileSync('node_modules/rapidoc/dist/rapidoc-min.js', `${target}/rapidoc-min.js`)
 for (const name of ['main', 'refgenieserver']) chmodSync(`dist/cli/${name}.js`, 0o755)

@@ -1,7 +1,7 @@
 /** The app: a function of its parts, with no state of its own. */
 import fastifyAccepts from '@fastify/accepts'
 import fastifyCors from '@fastify/cors'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
@@ -39,7 +39,7 @@ const PAGE_POLICY =
 export async function buildApp({ depot, settings, logger }: AppParts): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
     rewriteUrl: request => withoutBase(request.url ?? '/', settings.basePath),

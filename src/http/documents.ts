@@ -23,7 +23,7 @@ const TAGS = [
 ]
 
 const STATIC_FOLDER = fileURLToPath(new URL('./pages/static/', import.meta.url))
-const REDOC = 'redoc.standalone.js'
+const READER = 'rapidoc-min.js'
 
 /** Makes the app collect its routes for the document; before the routes are registered. */
 export async function collectDocument(app: FastifyInstance, parts: RouteParts): Promise<void> {
@@ -61,14 +61,14 @@ export async function documentRoutes(app: FastifyInstance, parts: RouteParts): P
     decorateReply: true,
     index: false,
   })
-  app.get(`/static/${REDOC}`, { schema: { hide: true } }, (_request, reply) =>
-    reply.sendFile(REDOC, redocFolder()),
+  app.get(`/static/${READER}`, { schema: { hide: true } }, (_request, reply) =>
+    reply.sendFile(READER, readerFolder()),
   )
   app.get('/redoc', { schema: { hide: true } }, (_request, reply) =>
     reply
       .header('content-security-policy', READER_POLICY)
       .type('text/html; charset=utf-8')
-      .send(redocPage(basePath)),
+      .send(readerPage(basePath)),
   )
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
@@ -94,16 +94,16 @@ function documentBlob(app: FastifyInstance): ReturnType<typeof json> {
 }
 
 /** The build copies the reader beside the pages; from sources it lies in the development dependency. */
-function redocFolder(): string {
-  if (existsSync(join(STATIC_FOLDER, REDOC))) return STATIC_FOLDER
-  return dirname(createRequire(import.meta.url).resolve(`redoc/bundles/${REDOC}`))
+function readerFolder(): string {
+  if (existsSync(join(STATIC_FOLDER, READER))) return STATIC_FOLDER
+  return dirname(createRequire(import.meta.url).resolve(`rapidoc/dist/${READER}`))
 }
 
-function redocPage(basePath: string): string {
+function readerPage(basePath: string): string {
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>API reference</title></head>
-<body><redoc spec-url="${basePath}/openapi.json"></redoc><script src="${basePath}/static/${REDOC}"></script></body>
+<body><rapi-doc spec-url="${basePath}/openapi.json" render-style="read" load-fonts="false" show-header="false" allow-authentication="false" theme="light" primary-color="#0b6a75" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"></rapi-doc><script src="${basePath}/static/${READER}"></script></body>
 </html>
 `
 }

@@ -1,0 +1,239 @@
+import { appendFile, chmod, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type ArchiveFolder, archiveKey, foldersOf } from '../../src/archive/archive-folder.ts'
+import { Depot } from '../../src/archive/depot.ts'
+import { DigestLedger } from '../../src/archive/digest-ledger.ts'
+import { DigestThread } from '../../src/archive/digest-thread.ts'
+import { fileDigests } from '../../src/archive/file-digests.ts'
+import { checkFolder } from '../../src/archive/folder-check.ts'
+import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
+import { exampleCopy, T7_FASTA } from '../support/example-folder.ts'
+import { aGenome, anAsset, aTag, T7 } from '../support/genome-fixtures.ts'
+
+async function openExample(t: Test) {
+  const { folder, config } = await exampleCopy(t)
+  const depot = await Depot.open({ config, archiveFolder: folder })
+  t.teardown(() => depot.close())
+  const entry = (tag = 'default') =>
+    depot.current.catalogue.entry('t7', 'fasta', tag) as CatalogueEntry
+  return { folder, config, depot, entry }
+}
+
+const md5Of = async (folder: string, key: string) => (await fileDigests(join(folder, key))).md5
+
+t.test(
+  'the archive of a tag has the md5 of the config as ETag, and digests once they were computed',
+  async t => {
+    const { folder, depot, entry } = await openExample(t)
+    const before = await depot.current.folder.archive(entry(), 'stored')
+    t.equal(before.etag, await md5Of(folder, T7_FASTA))
+    t.same(before.digests, {})
+    await before.close()
+    await t.rejects(depot.current.folder.digests(entry(), 'stored'), { code: 'digest-pending' })
+    t.same(await depot.check(), [])
+    t.match(depot.progress, { state: 'done', checked: 14, total: 14 })
+    const after = await depot.current.folder.digests(entry(), 'stored')
+    t.same(after, await fileDigests(join(folder, T7_FASTA)))
+    t.equal(depot.current.folder.md5OfSha256(after.sha256), after.md5)
+  },
+)
+
+t.test('the legacy archive lies in the folder of the first alias', async t => {
+  const { folder, depot, entry } = await openExample(t)
+  const blob = await depot.current.folder.archive(entry(), 'legacy')
+  t.equal(blob.etag, await md5Of(folder, 't7/fasta__default.tgz'))
+  await blob.close()
+  const genome = aGenome(T7, [anAsset()], { aliases: [], folder: 'old' })
+  const bare = { genome, asset: anAsset(), tag: aTag() }
+  t.equal(
+    archiveKey(bare, 'legacy'),
+    'old/fasta__default.tgz',
+    'without legacy digest the stored one',
+  )
+  t.same(foldersOf(bare, 'legacy'), [T7, 'old'])
+})
+
+t.test('an archive without any digest in the config is served under its computed one', async t => {
+  const { folder, depot } = await openExample(t)
+  const genome = aGenome(T7)
+  const entry = { genome, asset: anAsset(), tag: aTag('default', { archive_digest: '' }) }
+  const unknown = await depot.current.folder.archive(entry, 'stored')
+  t.match(unknown.etag, /^[0-9a-f]+-[0-9a-f]+-\d+$/)
+  await unknown.close()
+  await depot.check()
+  const known = await depot.current.folder.archive(entry, 'stored')
+  t.equal(known.etag, await md5Of(folder, T7_FASTA))
+  await known.close()
+})
+
+t.test('a damaged archive is never sent, and a missing one is missing', async t => {
+  const { folder, depot, entry } = await openExample(t)
+  await appendFile(join(folder, T7_FASTA), 'rot')
+  await rm(join(folder, T7, 'fasta__v2.tgz'))
+  await writeFile(join(folder, 't7', 'fasta__v2.tgz'), '')
+  const damages = await depot.check()
+  t.match(damages, [
+    {
+      registryPath: `${T7}/fasta:default`,
+      file: T7_FASTA,
+      problem: 'damaged',
+      reason: /its md5 is .*config says/,
+    },
+    { registryPath: `${T7}/fasta:v2`, problem: 'missing' },
+    { file: 't7/fasta__v2.tgz', problem: 'empty' },
+  ])
+  t.same(depot.damages, damages)
+  await t.rejects(depot.current.folder.archive(entry(), 'stored'), { code: 'archive-damaged' })
+  await t.rejects(depot.current.folder.digests(entry(), 'stored'), { code: 'archive-damaged' })
+  await t.rejects(depot.current.folder.archive(entry('v2'), 'stored'), { code: 'archive-missing' })
+  t.equal(await depot.current.folder.archiveBytes(entry('v2')), undefined)
+})
+
+t.test('logs, recipes and contents are found, in either folder', async t => {
+  const { folder, depot, entry } = await openExample(t)
+  const files: ArchiveFolder = depot.current.folder
+  for (const [name, type] of [
+    ['log', 'application/octet-stream'],
+    ['recipe', 'application/json'],
+    ['contents', 'application/json'],
+  ] as const) {
+    const blob = await files.sideFile(entry(), name, 'stored')
+    t.equal(blob?.mediaType, type)
+    await blob?.close()
+  }
+  const fallen = await files.sideFile(entry(), 'contents', 'legacy')
+  t.ok(fallen, 'the alias folder has no list of contents: the one of the digest folder counts')
+  await fallen?.close()
+  await rm(join(folder, T7, 'build_log_fasta__default.md'))
+  t.equal(await files.sideFile(entry(), 'log', 'stored'), undefined)
+})
+
+t.test('unpacked files are read by path, and only those', async t => {
+  const { depot, entry } = await openExample(t)
+  const files = depot.current.folder
+  const blob = await files.file(entry(), 'sub dir/é.txt')
+  t.equal(String(await blob.bytes({ start: 0, end: 3 })), 'odd')
+  await blob.close()
+  for (const path of [
+    'none',
+    '',
+    '.',
+    '..',
+    '../fasta__default.tgz',
+    'sub dir',
+    'sub dir//é.txt',
+    'a/../x',
+  ]) {
+    await t.rejects(files.file(entry(), path), { code: 'unknown-file', asked: path })
+  }
+  t.same(await files.files(entry()), [
+    { path: `${T7}.fa`, size: 15 },
+    { path: 'sub dir/é.txt', size: 8 },
+  ])
+  t.same(await files.files(entry('v2')), [])
+})
+
+t.test('a digest is computed once for a state of a file, and again when it changes', async t => {
+  const { folder, depot, config } = await openExample(t)
+  await depot.check()
+  const { store, catalogue } = depot.current
+  const count = async (ledger: DigestLedger) => {
+    let hashed = 0
+    const digests = (key: string) => {
+      hashed += 1
+      return fileDigests(store.pathOf(key))
+    }
+    await checkFolder({ catalogue, store, ledger, digests })
+    return hashed
+  }
+  const fresh = new DigestLedger(folder)
+  t.equal(await count(fresh), 0, 'another process finds the records beside the archives')
+  const now = new Date()
+  await utimes(join(folder, T7_FASTA), now, now)
+  t.equal(await count(fresh), 1)
+  await writeFile(join(folder, `${T7_FASTA}.digests.json`), 'no json')
+  await writeFile(join(folder, `${T7}/fasta__v2.tgz.digests.json`), '{"format":9}')
+  t.equal(
+    await count(new DigestLedger(folder)),
+    2,
+    'records that cannot be read are computed again',
+  )
+  t.ok(config)
+})
+
+t.test('where the archive folder cannot be written, records go to the state folder', async t => {
+  const { folder } = await openExample(t)
+  const state = t.testdir({})
+  const identity = { size: 1, modifiedMs: 2, inode: '3' }
+  const digests = { md5: 'a'.repeat(32), sha256: 'b'.repeat(64), size: 1 }
+  // A file in the place of the folder refuses every write, for root too.
+  const blocked = join(folder, 'genome_config.yaml')
+  const ledger = new DigestLedger(blocked, state)
+  t.equal(await ledger.keep('x/y.tgz', identity, digests), true)
+  t.equal(await new DigestLedger(blocked, state).recall('x/y.tgz', identity), true)
+  t.equal(await new DigestLedger(blocked).recall('x/y.tgz', identity), false)
+  t.equal(await new DigestLedger(blocked).keep('x/y.tgz', identity, digests), false, 'memory only')
+  t.equal(await ledger.recall('x/y.tgz', { ...identity, size: 9 }), false)
+})
+
+t.test(
+  'a file that cannot be read or changes under the reader is told, the others are checked all the same',
+  async t => {
+    const { depot } = await openExample(t)
+    const { store, catalogue } = depot.current
+    const ledger = new DigestLedger('/nowhere')
+    const seen: number[] = []
+    const damages = await checkFolder({
+      catalogue,
+      store,
+      ledger,
+      digests: async key => {
+        const digests = await fileDigests(store.pathOf(key))
+        if (key === T7_FASTA) return { ...digests, size: digests.size + 1 }
+        return digests
+      },
+      onProgress: done => seen.push(done),
+    })
+    t.match(damages, [{ file: T7_FASTA, problem: 'changing' }])
+    t.equal(seen.length, 14)
+    const broken = { ...store, identify: () => store.identify('../x') } as never
+    const unreadable = await checkFolder({ catalogue, store: broken, ledger })
+    t.equal(unreadable.length, 14)
+    t.match(unreadable[0], { problem: 'unreadable' })
+    const bug = { ...store, identify: () => Promise.reject(new TypeError('bug')) } as never
+    await t.rejects(checkFolder({ catalogue, store: bug, ledger }), TypeError)
+  },
+)
+
+t.test('a check that is overtaken by another stops', async t => {
+  const { depot } = await openExample(t)
+  const [first, second] = await Promise.all([depot.check(), depot.check()])
+  t.same(first, [])
+  t.same(second, [])
+  t.match(depot.progress, { state: 'done', total: 14 })
+})
+
+t.test(
+  'the digest thread hashes, reports failures, and fails what waits when it is stopped',
+  async t => {
+    const folder = t.testdir({ x: 'hello' })
+    const thread = new DigestThread()
+    t.same(await thread.digests(join(folder, 'x')), {
+      md5: '5d41402abc4b2a76b9719d911017c592',
+      sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+      size: 5,
+    })
+    await t.rejects(thread.digests(join(folder, 'none')), {
+      code: 'storage-failed',
+      message: /ENOENT/,
+    })
+    const waiting = t.rejects(thread.digests('/dev/zero'), { message: /has stopped/ })
+    await thread.stop()
+    await waiting
+    t.equal((await thread.digests(join(folder, 'x'))).size, 5, 'it starts again')
+    await thread.stop()
+    await new DigestThread().stop()
+    await chmod(folder, 0o755)
+  },
+)

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { memoryBlob, storedBlob } from '../../src/storage/blob.ts'
+import { FileStore } from '../../src/storage/file-store.ts'
+
+t.test('content in memory is a blob whose ETag is its digest', async t => {
+  const blob = memoryBlob('hello', 'text/plain')
+  t.match(blob, { size: 5, mediaType: 'text/plain', etag: /^[\w-]{22}$/ })
+  t.equal(memoryBlob(Buffer.from('hello'), 'x').etag, blob.etag)
+  t.not(memoryBlob('hellO', 'x').etag, blob.etag)
+  t.equal(String(await blob.bytes({ start: 1, end: 3 })), 'el')
+  t.equal(Buffer.concat(await blob.stream({ start: 0, end: 4 }).toArray()).toString(), 'hell')
+  await blob.close()
+})
+
+t.test(
+  'a stored object is a blob; without a digest its tag is made of size, time and inode',
+  async t => {
+    const store = new FileStore(t.testdir({ x: 'hello' }))
+    const object = await store.open('x')
+    if (object === undefined) return t.fail('the file is there')
+    const blob = storedBlob(object, { mediaType: 'a/b' })
+    t.match(blob, { size: 5, digests: {}, etag: new RegExp(`^5-[0-9a-f]+-${object.inode}$`) })
+    t.equal(blob.modified?.getTime(), new Date(object.modifiedMs).getTime())
+    t.equal(String(await blob.bytes({ start: 0, end: 2 })), 'he')
+    const known = storedBlob(object, { mediaType: 'a/b', etag: 'md5', digests: { md5: 'md5' } })
+    t.match(known, { etag: 'md5', digests: { md5: 'md5' } })
+    t.equal(String(Buffer.concat(await known.stream({ start: 3, end: 5 }).toArray())), 'lo')
+    await blob.close()
+  },
+)

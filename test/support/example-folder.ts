@@ -1,0 +1,22 @@
+/** Copies of the bundled example archive folder, for tests that change or damage it. */
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Test } from 'tap'
+import { T7 } from './genome-fixtures.ts'
+
+/** Absolute path of the example folder; read only. */
+export const EXAMPLE = resolve('example')
+
+/** Path of the T7 fasta archive in an archive folder. */
+export const T7_FASTA = `${T7}/fasta__default.tgz`
+
+/** A copy of the example folder that belongs to one test, with an unpacked copy of the T7 fasta as the peer leaves it. */
+export async function exampleCopy(t: Test): Promise<{ folder: string; config: string }> {
+  const folder = t.testdir({})
+  await cp(EXAMPLE, folder, { recursive: true })
+  const unpacked = join(folder, T7, 'fasta__default')
+  await mkdir(join(unpacked, 'sub dir'), { recursive: true })
+  await writeFile(join(unpacked, `${T7}.fa`), '>V01146.1\nACGT\n')
+  await writeFile(join(unpacked, 'sub dir', 'é.txt'), 'odd name')
+  return { folder, config: join(folder, 'genome_config.yaml') }
+}
