@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const PROGRAMS = {
   refdepot: '../dist/cli/main.js',
-  refgenieserver: '../dist/cli/refgenieserver.js'
+  refgenieserver: '../dist/cli/refgenieserver.js',
 }
 
 const named = Object.hasOwn(PROGRAMS, process.argv[2] ?? '')

@@ -75,6 +75,9 @@ commit_base() {
   buildah commit --quiet "$container" "$image" >/dev/null
 }
 
+for tool in buildah debootstrap; do
+  command -v "$tool" >/dev/null || { say "$tool is missing: run scripts/container/install.sh"; exit 1; }
+done
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9

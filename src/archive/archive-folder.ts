@@ -71,11 +71,6 @@ export class ArchiveFolder {
     return { sha256, md5, size: blob.size }
   }
 
-  /** Size of an archive in bytes; undefined when its file is not there. */
-  async archiveBytes(entry: CatalogueEntry): Promise<number | undefined> {
-    return (await this.#store.identify(archiveKey(entry, 'stored')))?.size
-  }
-
   /** Log, recipe or list of contents of a tag; undefined when the archive folder has none. */
   async sideFile(
     entry: CatalogueEntry,

@@ -54,6 +54,7 @@ export class DigestThread {
 
   #settle(message: { id: number; digests?: FileDigests; error?: string }): void {
     const waiting = this.#waiting.get(message.id)
+    /* c8 ignore next -- only an answer that overtakes the end of its thread finds nobody waiting */
     if (waiting === undefined) return
     this.#waiting.delete(message.id)
     if (message.digests !== undefined) waiting.done(message.digests)

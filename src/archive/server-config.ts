@@ -2,7 +2,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type GenomeConfig, readGenomeConfig } from '../config/genome-config.ts'
-import { RefdepotError } from '../domain/errors.ts'
 
 /** A config with the folder that holds its archives. */
 export interface ServerConfig {
@@ -92,8 +91,5 @@ async function yamlFiles(folder: string): Promise<string[]> {
 
 /** A file that is no genome config is passed over: it was only a guess. */
 async function readIfConfig(file: string): Promise<GenomeConfig | undefined> {
-  return readGenomeConfig(file).catch(error => {
-    if (error instanceof RefdepotError) return undefined
-    throw error
-  })
+  return readGenomeConfig(file).catch(() => undefined)
 }

@@ -1,6 +1,7 @@
 /** Checks the shape of a config and lists what it does not know. */
 import type { TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Value } from '@sinclair/typebox/value'
 import { ConfigInvalid } from './config-error.ts'
 import {
   ASSET_SCHEMA,
@@ -49,7 +50,7 @@ export function checkConfig(value: unknown, text: string, file: string): RawConf
 function shapeProblems(value: unknown): Problem[] {
   const problems: Problem[] = []
   const walk = (schema: TSchema, at: unknown, path: readonly string[]) => {
-    if (TypeCompiler.Compile(schema).Check(at)) return
+    if (Value.Check(schema, at)) return
     const before = problems.length
     const branch = branchFor(schema, at)
     for (const [key, child] of Object.entries((at ?? {}) as Record<string, unknown>)) {

@@ -29,8 +29,7 @@ export class ConfigUnreadable extends RefdepotError {
 
   constructor(file: string, cause: unknown) {
     const why = (cause as NodeJS.ErrnoException).code
-    const reason =
-      why === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : cause
+    const reason = why === 'ENOENT' ? 'there is no such file' : (cause as Error).message
     super(`cannot read the genome config ${file}: ${reason}`, { cause })
     this.file = file
   }

@@ -87,7 +87,6 @@ t.test('a damaged archive is never sent, and a missing one is missing', async t 
   await t.rejects(depot.current.folder.archive(entry(), 'stored'), { code: 'archive-damaged' })
   await t.rejects(depot.current.folder.digests(entry(), 'stored'), { code: 'archive-damaged' })
   await t.rejects(depot.current.folder.archive(entry('v2'), 'stored'), { code: 'archive-missing' })
-  t.equal(await depot.current.folder.archiveBytes(entry('v2')), undefined)
 })
 
 t.test('logs, recipes and contents are found, in either folder', async t => {
@@ -164,7 +163,7 @@ t.test('a digest is computed once for a state of a file, and again when it chang
 
 t.test('where the archive folder cannot be written, records go to the state folder', async t => {
   const { folder } = await openExample(t)
-  const state = t.testdir({})
+  const state = join(folder, 'state')
   const identity = { size: 1, modifiedMs: 2, inode: '3' }
   const digests = { md5: 'a'.repeat(32), sha256: 'b'.repeat(64), size: 1 }
   // A file in the place of the folder refuses every write, for root too.

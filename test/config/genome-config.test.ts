@@ -284,6 +284,9 @@ t.test('the file is never written', async t => {
   await chmod(folder, 0o755)
 })
 
-t.test('an error of the YAML library that is no syntax error is not hidden', async t => {
-  t.throws(() => readYaml(5 as unknown as string, FILE))
+t.test('an error of the YAML library that is no syntax error is told too', async t => {
+  t.throws(() => readYaml(Symbol('odd') as unknown as string, FILE), TypeError)
+  t.throws(() => readYaml('a: *b', FILE), { code: 'config-invalid' })
+  const object = { toString: () => 'x: [' } as unknown as string
+  t.throws(() => readYaml(object, FILE), { code: 'config-invalid', message: /is not YAML/ })
 })

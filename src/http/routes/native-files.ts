@@ -26,8 +26,8 @@ const UNAVAILABLE = { 503: unavailable() }
 
 /** Registers the native routes of one tag, and archives by digest. */
 export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const route = (below: string, schema: object, answer: Answer) =>
-    app.get(`/:genome/assets/:asset${below}`, { schema }, (request, reply) => {
+  const route = (below: string, schema: object, answer: Answer, more: object = {}) =>
+    app.get(`/:genome/assets/:asset${below}`, { schema, ...more }, (request, reply) => {
       const generation = parts.generationFor(request)
       return answer({ generation, entry: nativeEntry(generation, request) }, request, reply)
     })
@@ -56,7 +56,8 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
   route('/files/', { ...files, hide: true }, sendFileList)
   const params = parametersOf(`${PATH}/files/{path}`)
   const file = schemaOf('get_file', 'One unpacked file', bytesResponses('The file'))
-  route('/files/*', { ...file, params }, sendFile)
+  // The document says `path` where the router says `*`, so the router's value is not checked against it.
+  route('/files/*', { ...file, params }, sendFile, { validatorCompiler: () => () => true })
   byDigest(app, parts)
 }
 

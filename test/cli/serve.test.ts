@@ -1,0 +1,174 @@
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { EXAMPLE, exampleCopy, T7_FASTA } from '../support/example-folder.ts'
+import { T7 } from '../support/genome-fixtures.ts'
+import { runCli, serveCli } from '../support/run-cli.ts'
+
+const CONFIG = `${EXAMPLE}/genome_config.yaml`
+
+t.test('version and help are complete', async t => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  t.match(await runCli(['--version']), { code: 0, stdout: `${version}\n` })
+  t.match(await runCli(['--help']), { code: 0, stdout: /serve.*Exit codes: 0 ok/s })
+  const help = await runCli(['serve', '--help'])
+  t.equal(help.code, 0)
+  for (const flag of [
+    '--config',
+    '--check',
+    '--deep',
+    '--port',
+    '--host',
+    '--archive-folder',
+    '--public-url',
+    '--watch-interval',
+  ]) {
+    t.ok(help.stdout.includes(flag), flag)
+  }
+})
+
+t.test('wrong usage ends in 2, a config that is not there in 3, a broken one in 1', async t => {
+  const folder = t.testdir({ 'broken.yaml': 'genomes: [' })
+  for (const [args, code, message] of [
+    [['frobnicate'], 2, /unknown command/],
+    [['serve', '--nope'], 2, /unknown option/],
+    [['serve'], 2, /genome config with -c FILE or in \$REFGENIE/],
+    [['serve', '-c', CONFIG, '-p', 'x'], 2, /--port: 'x' is not allowed/],
+    [['serve', '-c', join(folder, 'none.yaml')], 3, /no such file/],
+    [['serve', '-c', join(folder, 'broken.yaml')], 1, /broken\.yaml:\d+: is not YAML/],
+  ] as const) {
+    const run = await runCli(args)
+    t.equal(run.code, code, args.join(' '))
+    t.match(run.stderr, message)
+    t.notMatch(run.stderr, /\n\s+at /, 'no stack')
+  }
+})
+
+t.test('a port that cannot be had is told with what to do', async t => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise(done => taken.once('listening', done))
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as { port: number }
+  const run = await runCli([
+    'serve',
+    '-c',
+    CONFIG,
+    '--archive-folder',
+    EXAMPLE,
+    '--host',
+    '127.0.0.1',
+    '-p',
+    String(port),
+  ])
+  t.match(run, { code: 1, stderr: /port \d+ is in use; give another one with -p/ })
+})
+
+t.test('the check says what is listed, what is not, and what is wrong', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const check = (...more: string[]) =>
+    runCli(['serve', '-c', config, '--archive-folder', folder, '--check', ...more])
+  t.match(await check('--deep'), { code: 0, stdout: /archives\s+7\n.*the folder is sound/s })
+  const text = await readFile(config, 'utf8')
+  await writeFile(
+    config,
+    text.replace('- t7\n', '- docs\n').replace(/ {12}archive_size: 229.68 KB\n/, ''),
+  )
+  t.match(await check(), {
+    stdout: /not listed .*bowtie2_index:default has no archive_size.*reserved name\s+docs/s,
+  })
+  await writeFile(config, text)
+  await truncate(join(folder, T7_FASTA), 0)
+  t.match(await check(), { code: 1, stdout: /empty .*fasta:default .*1 archives are not sound/s })
+  await writeFile(join(folder, T7_FASTA), 'other bytes')
+  t.match(await check(), { code: 0 })
+  t.match(await check('--deep'), { code: 5, stdout: /damaged .*its md5 is/s })
+})
+
+t.test('a server starts from the environment, answers, reloads and stops', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const served = await serveCli(t, ['--watch-interval', '0.05'], {
+    REFGENIE: config,
+    REFGENIE_GENOME_ARCHIVE_FOLDER: folder,
+  })
+  const genomes = async () =>
+    ((await (await fetch(`${served.url}/v3/genomes/list`)).json()) as string[]).length
+  t.equal(await genomes(), 2)
+  const text = await readFile(config, 'utf8')
+  await writeFile(config, 'genomes: [')
+  await served.logged(/the changed config is broken; the old catalogue stays/)
+  t.equal(await genomes(), 2)
+  t.match(await (await fetch(`${served.url}/readyz`)).json(), {
+    catalogue: { reload_failed: true },
+  })
+  await writeFile(config, `${text.slice(0, text.indexOf('  bcb56'))}\n`)
+  while ((await genomes()) !== 1) await wait(20)
+  await writeFile(config, 'genomes: {}\n')
+  await served.logged(/nothing archived yet: run/)
+  await writeFile(config, text.replace('- t7\n', '- docs\n'))
+  served.child.kill('SIGHUP')
+  await served.logged(/genome 'docs' has a reserved name/)
+  t.equal(await served.stop(), 0)
+})
+
+t.test('a damaged archive is named in the log', async t => {
+  const { folder, config } = await exampleCopy(t)
+  await rm(join(folder, T7_FASTA))
+  const served = await serveCli(t, [
+    '-c',
+    config,
+    '--archive-folder',
+    folder,
+    '--watch-interval',
+    '0',
+  ])
+  t.match(await served.logged(/an archive is damaged/), {
+    registryPath: `${T7}/fasta:default`,
+    problem: 'missing',
+  })
+})
+
+t.test('a unix socket is listened on, a bad one is told', async t => {
+  const folder = t.testdir({})
+  const socketPath = join(folder, 's')
+  const served = await serveCli(t, [
+    '-c',
+    CONFIG,
+    '--archive-folder',
+    EXAMPLE,
+    '--socket',
+    socketPath,
+    '--dbg',
+  ])
+  t.match(served.url, /s$/)
+  const status = await new Promise(done => {
+    request({ socketPath, path: '/healthz' }, response => {
+      response.resume()
+      done(response.statusCode)
+    }).end()
+  })
+  t.equal(status, 200)
+  await served.stop()
+  const run = await runCli([
+    'serve',
+    '-c',
+    CONFIG,
+    '--archive-folder',
+    EXAMPLE,
+    '--socket',
+    join(folder, 'no/s'),
+  ])
+  t.match(run, { code: 1 })
+})
+
+t.test("the peer's name and port go on working", async t => {
+  const folder = t.testdir({ 'c.yaml': 'refdepot:\n  port: "70000"\n' })
+  const config = join(folder, 'c.yaml')
+  const run = await runCli(['serve', '-c', config], {}, 'src/cli/refgenieserver.ts')
+  t.match(run, { code: 2, stderr: /refgenieserver: port in the config: '70000' is not allowed/ })
+  t.match(await runCli(['serve', '--help'], {}, 'src/cli/refgenieserver.ts'), {
+    stdout: /default: 80\)/,
+  })
+})

@@ -1,0 +1,97 @@
+/** The package as npm would publish it: what is in it, and that it works in a folder that knows nothing of this one. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { freePort, startServer } from '../support/container/server-process.ts'
+import { T7 } from '../support/genome-fixtures.ts'
+
+const run = promisify(execFile)
+const MAX_BYTES = 6 * 1024 * 1024
+const T7_FASTA_MD5 = '3fba3a7323b8c2e81de148711ade38cb'
+const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error']
+
+/** What `npm pack --json` says. */
+interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly files: readonly { readonly path: string; readonly mode: number }[]
+}
+
+/** Without what tap adds for its own: the installed program must run as it does for an operator. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(?:NODE_OPTIONS|NODE_V8_COVERAGE|_?TAP|npm_)/.test(name),
+  ),
+)
+
+/** Outside the project: below it, a dependency that is missing would be found in the project's node_modules. */
+const folder = await mkdtemp(join(tmpdir(), 'refdepot-package-'))
+t.teardown(() => rm(folder, { recursive: true }))
+
+const npm = (cwd: string, ...args: string[]) =>
+  run('npm', [...args, ...QUIET], { cwd, env: environment })
+
+await npm('.', 'run', 'build')
+const { stdout } = await npm(
+  '.',
+  'pack',
+  '--json',
+  '--ignore-scripts',
+  '--pack-destination',
+  folder,
+)
+const packed: Packed = JSON.parse(stdout)[0]
+const paths = packed.files.map(file => file.path)
+
+t.test('the tarball holds what is used and nothing else', async t => {
+  const needed = [
+    'package.json',
+    'LICENSE',
+    'dist/cli/main.js',
+    'dist/cli/refgenieserver.js',
+    'example/genome_config.yaml',
+    `example/${T7}/fasta__default.tgz`,
+    'openapi/openapi.json',
+  ]
+  for (const path of needed) t.ok(paths.includes(path), `${path} is packed`)
+  const stray = paths.filter(path =>
+    /^(?:src|test|scripts|bench|docker|\.|node_modules)|\.test\./.test(path),
+  )
+  t.same(stray, [])
+  t.ok(packed.size < MAX_BYTES, `${packed.size} bytes are less than ${MAX_BYTES}`)
+})
+
+t.test('installed from the tarball, it runs', { timeout: 110_000 }, async t => {
+  const home = join(folder, 'home')
+  await mkdir(home)
+  await writeFile(join(home, 'package.json'), '{ "private": true }')
+  const tarball = join(folder, packed.filename)
+  await npm(home, 'install', '--omit=dev', '--prefer-offline', '--ignore-scripts', tarball)
+
+  for (const program of ['refdepot', 'refgenieserver']) {
+    await t.test(program, t => works(t, home, program))
+  }
+})
+
+async function works(t: Test, home: string, program: string): Promise<void> {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  const file = join(home, 'node_modules/.bin', program)
+  const printed = await run(file, ['--version'], { cwd: home, env: environment })
+  t.equal(printed.stdout.trim(), version)
+
+  const example = join(home, 'node_modules/refdepot/example')
+  const port = await freePort()
+  const config = ['-c', join(example, 'genome_config.yaml'), '--archive-folder', example]
+  const args = ['serve', ...config, '-p', `${port}`, '--host', '127.0.0.1']
+  const server = await startServer(t, { file, args, port, environment })
+  const answer = await fetch(`${server.url}/v3/assets/archive/${T7}/fasta?tag=default`)
+  const bytes = Buffer.from(await answer.arrayBuffer())
+  t.equal(createHash('md5').update(bytes).digest('hex'), T7_FASTA_MD5)
+  t.equal((await fetch(`${server.url}/docs/`)).status, 200, 'files beside the code are packed too')
+  process.kill(server.pid, 'SIGTERM')
+  t.equal((await server.ended).code, 0)
+}

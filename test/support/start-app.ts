@@ -1,0 +1,54 @@
+/** Starts the app over an archive folder, in memory or on a port; teardown is registered. */
+import { PassThrough } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { Depot, type DepotSource } from '../../src/archive/depot.ts'
+import { buildApp } from '../../src/http/app.ts'
+import type { AppSettings } from '../../src/http/app-settings.ts'
+import { EXAMPLE } from './example-folder.ts'
+
+/** A running app with what a test may want to look at. */
+export interface StartedApp {
+  readonly app: FastifyInstance
+  readonly depot: Depot
+  /** Lines of the log so far, parsed. */
+  readonly log: Record<string, unknown>[]
+  /** Listens on a free port of the loopback and answers the URL. */
+  listen(): Promise<string>
+}
+
+/** Starts the app; without a source it serves the example folder. */
+export async function startApp(
+  t: Test,
+  source: Partial<DepotSource> = {},
+  settings: Partial<AppSettings> = {},
+): Promise<StartedApp> {
+  const depot = await Depot.open({
+    config: `${EXAMPLE}/genome_config.yaml`,
+    archiveFolder: EXAMPLE,
+    ...source,
+  })
+  const log: Record<string, unknown>[] = []
+  const sink = new PassThrough()
+  sink.on('data', chunk => {
+    for (const line of String(chunk).trim().split('\n')) log.push(JSON.parse(line))
+  })
+  const app = await buildApp({
+    depot,
+    logger: pino({ level: 'info' }, sink),
+    settings: {
+      version: '0.0.0-test',
+      basePath: '',
+      trustProxy: [],
+      title: 'refdepot',
+      ...settings,
+    },
+  })
+  t.teardown(async () => {
+    await app.close()
+    await depot.close()
+  })
+  const listen = () => app.listen({ port: 0, host: '127.0.0.1' })
+  return { app, depot, log, listen }
+}
