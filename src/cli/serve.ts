@@ -103,7 +103,8 @@ async function checkInBackground(depot: Depot, logger: Logger): Promise<void> {
 
 function stopped(app: FastifyInstance, logger: Logger): Promise<void> {
   return new Promise(done => {
-    closeWithGrace({ delay: GRACE_MS, logger: false }, async ({ err }) => {
+    // SIGHUP means reload here.
+    closeWithGrace({ delay: GRACE_MS, logger: false, skip: ['SIGHUP'] }, async ({ err }) => {
       if (err !== undefined) logger.fatal({ err }, 'stopping after an unexpected error')
       await app.close()
       done()

@@ -55,7 +55,9 @@ export async function startServer(t: Test, command: ServerCommand): Promise<Serv
     await ended
   })
   const url = `http://127.0.0.1:${command.port}`
-  await Promise.race([answers(url), ended.then(failedStart)])
+  const over = new AbortController()
+  const early = ended.then(failedStart).finally(() => over.abort())
+  await Promise.race([answers(url, over.signal), early])
   const pid = (await withDescendants(child.pid)).at(-1)
   if (pid === undefined) throw new Error('the server has no process')
   return { url, pid, ended }
@@ -87,9 +89,9 @@ function failedStart({ code, output }: Ending): never {
   throw new Error(`the server ended with code ${code} before it answered:\n${output}`)
 }
 
-async function answers(url: string): Promise<void> {
+async function answers(url: string, over: AbortSignal): Promise<void> {
   const until = Date.now() + START_MS
-  while (Date.now() < until) {
+  while (Date.now() < until && !over.aborted) {
     const answer = await fetch(`${url}/healthz`).catch(() => undefined)
     if (answer?.ok) return
     await wait(POLL_MS)

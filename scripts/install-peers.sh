@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI and npm only.
+#
+# Debian: aligners, transfer tools, a container builder. PyPI: refgenie and refgenieserver (with the stack the reference was measured on), a
+# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. They live in .peers/, not in our package.json.
+set -euo pipefail
+root=$(dirname "$(dirname "$(realpath "$0")")")
+peers="$root/.peers"
+mkdir -p "$peers"
+
+need=(aria2 curl pigz python3-venv rsync samtools bwa bowtie2 bowtie2-examples wget)
+if ! dpkg -s "${need[@]}" >/dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${need[@]}" >/dev/null
+fi
+
+# The genome folder that the tests compare with; it lives in a neutral place, since its files carry their path.
+bash "$root/scripts/peers/make-genomes.sh" /srv/refgenie
+
+venv() { # name, packages…
+  local dir="$peers/$1" wanted="${*:2}"
+  [ "$(cat "$dir/wanted" 2>/dev/null)" = "$wanted" ] && return
+  rm -rf "$dir"
+  python3 -m venv "$dir"
+  "$dir/bin/pip" -q install "${@:2}"
+  echo "$wanted" >"$dir/wanted"
+}
+venv client-generator openapi-python-client==0.29.1
+venv schemathesis schemathesis==4.32.5
+
+wanted='@redocly/cli@2.77.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3'
+if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
+  mkdir -p "$peers/node"
+  echo '{"private":true,"type":"module"}' >"$peers/node/package.json"
+  # shellcheck disable=SC2086
+  npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
+  echo "$wanted" >"$peers/node/wanted"
+fi
+echo 'peers are installed'

@@ -1,0 +1,96 @@
+/** Every difference to the peer that is meant, each with a reason in docs/compatibility.md. */
+import type { SeenAnswer } from './answer.ts'
+import type { PeerRequest } from './requests.ts'
+
+/** One meant difference. */
+export interface Explanation {
+  /** Heading in docs/compatibility.md. */
+  readonly id: string
+  matches(request: PeerRequest, peer: SeenAnswer, ours: SeenAnswer): boolean
+}
+
+const PAGE = /\/(index|splash.*)?(\?.*)?$|^\/v[123]\/$/
+const ARCHIVE_HOLE = /\?tag=(default\/|\.\.|default%00)/
+const LOCAL_PATH = /^\/genomes\//
+
+/** The meant differences; the first one that matches counts. */
+export const EXPLANATIONS: readonly Explanation[] = [
+  {
+    id: 'unknown-assets-do-not-redirect',
+    matches: (_request, peer, ours) =>
+      peer.status === 307 &&
+      ours.status === 404 &&
+      ours.body.startsWith('{"detail":"No such asset ('),
+  },
+  {
+    id: 'unknown-native-paths',
+    matches: ({ path }, peer, ours) =>
+      path === '/nowhere' &&
+      peer.status === 404 &&
+      ours.status === 404 &&
+      ours.type === 'application/problem+json',
+  },
+  {
+    id: 'head-and-cors',
+    matches: ({ method }, peer, ours) =>
+      peer.status === 405 &&
+      ((method === 'HEAD' && ours.status === 200) || (method === 'OPTIONS' && ours.status === 204)),
+  },
+  {
+    id: 'allow-names-every-method',
+    matches: ({ method }, peer, ours) =>
+      method === 'POST' &&
+      peer.status === 405 &&
+      ours.status === 405 &&
+      peer.body === ours.body &&
+      ours.allow === 'GET, HEAD, OPTIONS',
+  },
+  {
+    id: 'options-everywhere',
+    matches: ({ method }, peer, ours) =>
+      method === 'OPTIONS' && peer.status === 404 && ours.status === 204,
+  },
+  {
+    id: 'pages-work',
+    matches: ({ path, method }, peer, ours) =>
+      method === 'GET' &&
+      PAGE.test(path) &&
+      peer.status === 500 &&
+      [200, 404].includes(ours.status),
+  },
+  {
+    id: 'failures-answered',
+    matches: (_request, peer, ours) => peer.status === 500 && [200, 404].includes(ours.status),
+  },
+  {
+    id: 'duplicate-slashes',
+    matches: ({ path }, peer, ours) =>
+      path.startsWith('//') && peer.status === 404 && ours.status === 200,
+  },
+  {
+    id: 'files-ask-the-catalogue',
+    matches: ({ path }, peer, ours) =>
+      ARCHIVE_HOLE.test(path) && ours.status === 404 && peer.status !== ours.status,
+  },
+  {
+    id: 'file-path-is-a-url',
+    matches: ({ path }, peer, ours) =>
+      path.includes('/file_path/') &&
+      LOCAL_PATH.test(peer.body) &&
+      /^\/[0-9a-f]{48}\/assets\//.test(ours.body),
+  },
+  {
+    id: 'malformed-ranges-are-ignored',
+    matches: ({ headers }, peer, ours) =>
+      headers.range !== undefined && peer.status === 400 && ours.status === 200,
+  },
+  {
+    id: 'range-answers-keep-their-type',
+    matches: ({ headers }, peer, ours) =>
+      headers.range !== undefined &&
+      peer.status === 416 &&
+      ours.status === 416 &&
+      peer.range === ours.range &&
+      peer.body === ours.body,
+  },
+]
