@@ -15,9 +15,15 @@ const md5 = createHash('md5')
   .digest('hex')
 
 t.test('the document is sound', async t => {
+  // The three paths with a slash at their end are the peer's own; everything else keeps every rule.
   const lint = await run(
     `${PEERS}/node/node_modules/.bin/redocly`,
-    ['lint', '--extends=recommended', resolve('openapi/openapi.json')],
+    [
+      'lint',
+      '--extends=recommended',
+      '--skip-rule=no-path-trailing-slash',
+      resolve('openapi/openapi.json'),
+    ],
     { cwd: PEERS },
   )
   t.equal(lint.code, 0, lint.stdout + lint.stderr)
@@ -44,7 +50,8 @@ const { data } = await client.GET('/v3/assets/archive/{genome}/{asset}', {
   parseAs: 'arrayBuffer',
 })
 const listed = await client.GET('/{genome}/assets/{asset}', { params: { path: { genome: 't7', asset: 'fasta' } } })
-const claimed: string | undefined = listed.data?.archive.md5
+const record = listed.data
+const claimed: string | undefined = typeof record === 'object' ? record.archive.md5 : undefined
 const got = createHash('md5').update(new Uint8Array(data as ArrayBuffer)).digest('hex')
 console.log(got === claimed ? got : 'different')
 `,
@@ -121,27 +128,40 @@ print(got if got == record.archive.md5 else "different")
   t.equal(ran.stdout.trim(), md5, ran.stderr)
 })
 
-t.test('schemathesis finds no 5xx and no undeclared answer', async t => {
-  const server = await startOurs(t, serve)
-  const checks =
-    'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance'
-  const args = [
-    'run',
-    `${server}/openapi.json`,
-    '--checks',
-    checks,
-    '--phases',
-    'examples,fuzzing',
-    '--max-examples',
-    String(EXAMPLES_PER_OPERATION),
-    '--mode',
-    'all',
-    '--seed',
-    '1',
-    '--no-color',
-  ]
-  const found = await run(join(PEERS, 'schemathesis/bin/schemathesis'), args, {
-    cwd: t.testdir({}),
+// With these the requests reach what is there; without them (second run) they are malformed or unknown.
+const KNOWN = `[parameters]
+"path.genome" = "${T7}"
+"path.asset" = "fasta"
+"path.tag" = "default"
+"path.seek_key" = "fasta"
+"path.alias" = "t7"
+"path.digest" = "${md5}"
+"query.tag" = "v2"
+`
+
+for (const [name, config] of [
+  ['what is there', KNOWN],
+  ['anything', ''],
+] as const) {
+  t.test(`schemathesis asks for ${name} and finds no 5xx and no undeclared answer`, async t => {
+    const server = await startOurs(t, serve)
+    const folder = t.testdir({ 'schemathesis.toml': config })
+    const checks = [
+      'not_a_server_error',
+      'status_code_conformance',
+      'content_type_conformance',
+      'response_schema_conformance',
+    ]
+    const found = await run(
+      join(PEERS, 'schemathesis/bin/schemathesis'),
+      [
+        ...['--config-file', 'schemathesis.toml', 'run', `${server}/openapi.json`],
+        ...['--checks', checks.join(','), '--phases', 'examples,fuzzing', '--seed', '1'],
+        ...['--max-examples', String(EXAMPLES_PER_OPERATION), '--mode', 'all', '--no-color'],
+      ],
+      { cwd: folder },
+    )
+    t.equal(found.code, 0, found.stdout.slice(found.stdout.indexOf('= FAILURES')))
+    t.match(found.stdout, /Tested: \d{2}/)
   })
-  t.equal(found.code, 0, found.stdout.slice(-12_000) + found.stderr)
-})
+}

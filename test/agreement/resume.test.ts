@@ -54,6 +54,7 @@ const TOOLS: readonly (readonly [string, readonly string[], readonly string[]])[
       '-o',
       'out.tgz',
       '--auto-save-interval=1',
+      '--file-allocation=none',
       `--max-overall-download-limit=${RATE}`,
     ],
     ['-q', '-x8', '-s8', '-k1M', '-c', '-o', 'out.tgz'],

@@ -53,7 +53,10 @@ const genomeRoutes: V3Route[] = [
     description:
       'Stores that hold copies of the archives, by name; empty when archives are served from here.',
     kind: 'json',
-    schema: Type.Record(Type.String(), Type.Object({ prefix: Type.String() })),
+    schema: Type.Record(
+      Type.String(),
+      Type.Object({ prefix: Type.String(), description: Type.Optional(Type.String()) }),
+    ),
     example: { http: { prefix: 'https://example.org/archives', description: 'public copy' } },
     canMiss: false,
     answer: ({ generation }) => ({

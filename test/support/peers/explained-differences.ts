@@ -34,7 +34,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'head-and-cors',
     matches: ({ method }, peer, ours) =>
       peer.status === 405 &&
-      ((method === 'HEAD' && ours.status === 200) || (method === 'OPTIONS' && ours.status === 204)),
+      ((method === 'HEAD' && [200, 307].includes(ours.status)) ||
+        (method === 'OPTIONS' && ours.status === 204)),
   },
   {
     id: 'allow-names-every-method',
