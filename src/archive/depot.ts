@@ -45,10 +45,7 @@ export interface CheckProgress {
  *
  * @throws ConfigUnreadable, ConfigInvalid
  */
-export async function loadGeneration(
-  source: DepotSource,
-  previous?: Generation,
-): Promise<Generation> {
+async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
   const found = await findServerConfig(source.config, source.archiveFolder)
   const { config, archiveFolder } = found
   const sameFolder = previous?.archiveFolder === archiveFolder

@@ -1,8 +1,10 @@
 /** Hashes files in a thread of its own, one at a time. */
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { StorageFailed } from '../domain/errors.ts'
+import type { DigestOrder } from './digest-worker.ts'
 import type { FileDigests } from './file-digests.ts'
 
 interface Waiting {
@@ -27,13 +29,22 @@ export class DigestThread {
     const id = this.#next++
     return new Promise((done, failed) => {
       this.#waiting.set(id, { path, done, failed })
-      worker.postMessage({ id, path })
+      worker.postMessage({ id, path } satisfies DigestOrder)
     })
   }
 
   /** Stops the thread; files being hashed fail. */
   async stop(): Promise<void> {
-    await this.#worker?.terminate()
+    const worker = this.#worker
+    if (worker === undefined) return
+    if (this.#waiting.size > 0) {
+      await worker.terminate()
+      return
+    }
+    // Whoever stops it waits for its end.
+    worker.ref()
+    worker.postMessage('stop' satisfies DigestOrder)
+    await once(worker, 'exit')
   }
 
   #started(): Worker {

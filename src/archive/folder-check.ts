@@ -19,7 +19,7 @@ export interface Damage {
 }
 
 /** What can be wrong with an archive. */
-export type DamageKind = 'missing' | 'empty' | 'damaged' | 'changing' | 'unreadable'
+type DamageKind = 'missing' | 'empty' | 'damaged' | 'changing' | 'unreadable'
 
 type Verdict = Pick<Damage, 'problem' | 'reason'>
 

@@ -53,7 +53,8 @@ function shapeProblems(value: unknown): Problem[] {
     if (Value.Check(schema, at)) return
     const before = problems.length
     const branch = branchFor(schema, at)
-    for (const [key, child] of Object.entries((at ?? {}) as Record<string, unknown>)) {
+    const children = typeof at === 'object' && at !== null ? Object.entries(at) : []
+    for (const [key, child] of children) {
       const childSchema = branch?.properties?.[key] ?? branch?.items ?? recordValue(branch)
       if (childSchema !== undefined) walk(childSchema, child, [...path, key])
     }

@@ -135,7 +135,7 @@ export const SETTINGS = [
 ] as const satisfies readonly SettingRow[]
 
 /** Name of a setting. */
-export type SettingName = (typeof SETTINGS)[number]['name']
+type SettingName = (typeof SETTINGS)[number]['name']
 
 /** Every setting with its value as text. */
 export type SettingValues = Readonly<Record<SettingName, string>>

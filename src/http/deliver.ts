@@ -12,7 +12,7 @@ import { parseRange } from './byte-ranges.ts'
 import { evaluate, rangeStillValid } from './preconditions.ts'
 
 /** How an answer may be kept: for ever (its URL names its digest), or asked for again each time. */
-export type CachePolicy = 'immutable' | 'revalidate'
+type CachePolicy = 'immutable' | 'revalidate'
 
 /** What a route says about an answer, beside the blob. */
 export interface DeliveryOptions {

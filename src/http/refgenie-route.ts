@@ -29,7 +29,7 @@ export type RefgenieAnswer =
   | { readonly redirect: string }
 
 /** The kinds of success a route declares. */
-export type AnswerKind = 'json' | 'text' | 'html' | 'archive'
+type AnswerKind = 'json' | 'text' | 'html' | 'archive'
 
 /** One route: what the document says of it, and how it is answered. */
 export interface RefgenieRoute {

@@ -3,10 +3,11 @@
  *
  * Rules and texts are those of the peer's framework (reference §5, table "Validation"); path before query, one item a parameter.
  */
+import { GENOME_DIGEST_LENGTH } from '../domain/digest.ts'
 import { RefgenieError } from './errors.ts'
 
 /** Where a parameter stands. */
-export type ParameterPlace = 'path' | 'query'
+type ParameterPlace = 'path' | 'query'
 
 /** What a parameter must look like. */
 export type ParameterRule =
@@ -24,7 +25,6 @@ export interface Parameter {
   readonly value: string | undefined
 }
 
-const GENOME_LENGTH = 48
 const BOOLEANS = new Map([
   ...['true', '1', 'yes', 'on', 't', 'y'].map(word => [word, true] as const),
   ...['false', '0', 'no', 'off', 'f', 'n'].map(word => [word, false] as const),
@@ -71,13 +71,13 @@ function faultOf(rule: ParameterRule, value: string): Fault | undefined {
 
 function genomeFault(value: string): Fault | undefined {
   const length = [...value].length
-  if (length < GENOME_LENGTH) {
-    const msg = `String should have at least ${GENOME_LENGTH} characters`
-    return { type: 'string_too_short', msg, ctx: { min_length: GENOME_LENGTH } }
+  if (length < GENOME_DIGEST_LENGTH) {
+    const msg = `String should have at least ${GENOME_DIGEST_LENGTH} characters`
+    return { type: 'string_too_short', msg, ctx: { min_length: GENOME_DIGEST_LENGTH } }
   }
-  if (length > GENOME_LENGTH) {
-    const msg = `String should have at most ${GENOME_LENGTH} characters`
-    return { type: 'string_too_long', msg, ctx: { max_length: GENOME_LENGTH } }
+  if (length > GENOME_DIGEST_LENGTH) {
+    const msg = `String should have at most ${GENOME_DIGEST_LENGTH} characters`
+    return { type: 'string_too_long', msg, ctx: { max_length: GENOME_DIGEST_LENGTH } }
   }
   return /^[\p{L}\p{N}_]+$/u.test(value) ? undefined : pattern('^\\w+$')
 }

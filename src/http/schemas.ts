@@ -3,7 +3,7 @@ import { type TSchema, Type } from '@sinclair/typebox'
 
 const EXAMPLE_DIGEST = '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905'
 
-export const TAG = Type.Object(
+const TAG = Type.Object(
   {
     asset_path: Type.String({ description: 'Folder of the asset below the genome' }),
     asset_digest: Type.String({ description: 'md5 over the md5s of the files' }),
@@ -33,7 +33,7 @@ export const TAG = Type.Object(
   },
 )
 
-export const ASSET = Type.Object(
+const ASSET = Type.Object(
   {
     asset_description: Type.String(),
     tags: Type.Record(Type.String(), Type.Ref('Tag')),
@@ -42,7 +42,7 @@ export const ASSET = Type.Object(
   { $id: 'Asset' },
 )
 
-export const GENOME = Type.Object(
+const GENOME = Type.Object(
   {
     genome_description: Type.String(),
     assets: Type.Record(Type.String(), Type.Ref('Asset')),
@@ -51,7 +51,7 @@ export const GENOME = Type.Object(
   { $id: 'Genome' },
 )
 
-export const DETAIL = Type.Object(
+const DETAIL = Type.Object(
   {
     detail: Type.Union([Type.String(), Type.Array(Type.Unknown())], {
       description: 'What is wrong; a list when parameters do not validate',
@@ -61,7 +61,7 @@ export const DETAIL = Type.Object(
   { $id: 'Detail', examples: [{ detail: 'No such asset (fasta) on server' }] },
 )
 
-export const PROBLEM = Type.Object(
+const PROBLEM = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),
@@ -86,7 +86,7 @@ export const PROBLEM = Type.Object(
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 
-export const GENOME_SUMMARY = Type.Object(
+const GENOME_SUMMARY = Type.Object(
   {
     digest: Type.String(),
     aliases: Type.Array(Type.String()),
@@ -98,7 +98,7 @@ export const GENOME_SUMMARY = Type.Object(
   { $id: 'GenomeSummary' },
 )
 
-export const ASSET_RECORD = Type.Object(
+const ASSET_RECORD = Type.Object(
   {
     registry_path: Type.String({ description: 'genome digest/asset:tag' }),
     genome: Type.Object({ digest: Type.String(), aliases: Type.Array(Type.String()) }),
@@ -126,7 +126,7 @@ export const ASSET_RECORD = Type.Object(
   { $id: 'AssetRecord', description: 'One tag of an asset' },
 )
 
-export const ASSET_PAGE = Type.Object(
+const ASSET_PAGE = Type.Object(
   {
     items: Type.Array(Type.Ref('AssetRecord')),
     total: Type.Integer({ description: 'Length of the whole list' }),
@@ -149,7 +149,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
 ]
 
 /** What may stand in a path, by placeholder. */
-export const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
+const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
   genome: Type.String({ description: 'Genome: digest or, where allowed, alias' }),
   asset: Type.String({ description: 'Name of the asset' }),
   tag: Type.String({ description: 'Name of the tag' }),

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import type { ByteRange, StoredObject } from './store.ts'
 
 /** Digests of the whole content, in hex; only ones that were computed from the bytes. */
-export interface ContentDigests {
+interface ContentDigests {
   readonly sha256?: string
   readonly md5?: string
 }

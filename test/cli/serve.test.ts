@@ -169,6 +169,6 @@ t.test("the peer's name and port go on working", async t => {
   const run = await runCli(['serve', '-c', config], {}, 'src/cli/refgenieserver.ts')
   t.match(run, { code: 2, stderr: /refgenieserver: port in the config: '70000' is not allowed/ })
   t.match(await runCli(['serve', '--help'], {}, 'src/cli/refgenieserver.ts'), {
-    stdout: /default: 80\)/,
+    stdout: /default:\s+80\)/,
   })
 })

@@ -5,7 +5,7 @@ import { parseRegistryPath } from '../../domain/registry-path.ts'
 import { isReserved } from '../../domain/reserved-words.ts'
 
 /** How a genome is named in native URLs: by its first alias, by digest where that is a reserved word. */
-export function urlName(genome: Genome): string {
+function urlName(genome: Genome): string {
   const name = nameOf(genome)
   return encodeURIComponent(isReserved(name) ? genome.digest : name)
 }
