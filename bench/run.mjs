@@ -15,6 +15,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { get } from 'node:http'
 import { cpus, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -25,9 +26,9 @@ const GENOMES = 1000
 const WORK = resolve('bench/.work')
 const PEER = '/srv/refgenie/venv/bin/refgenieserver'
 const LARGE_BYTES = 1024 ** 3
-// A kept connection may be closed by the peer while the next scenario runs.
-const ONCE = { headers: { connection: 'close' } }
-const PORTS = { ours: 18201, peer: 18202 }
+// Other than in the run before, whose servers may not have let go of theirs.
+const BASE_PORT = 20_000 + Math.floor(Math.random() * 10_000)
+const PORTS = { ours: BASE_PORT, peer: BASE_PORT + 1 }
 
 // Scenario → ratio ours/peer that is promised; `least` for rates, `most` for times and memory.
 const TARGETS = {
@@ -80,12 +81,14 @@ async function start(side, folder) {
   const [program, args] = command(side, folder)
   const began = performance.now()
   const child = spawn(program, args, { stdio: 'ignore' })
+  process.once('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${PORTS[side]}`
   for (;;) {
-    const answer = await fetch(`${url}/v3/genomes/list`, ONCE).catch(() => undefined)
-    if (answer?.ok && (await answer.json()).length > 0) break
-    if (child.exitCode !== null || performance.now() - began > 180_000)
+    const answer = await bodyOf(`${url}/v3/genomes/list`).catch(() => undefined)
+    if (child.exitCode !== null || performance.now() - began > 180_000) {
       throw new Error(`${side} did not start`)
+    }
+    if (answer?.includes('"')) break
     await wait(10)
   }
   return { child, url, seconds: (performance.now() - began) / 1000 }
@@ -94,6 +97,18 @@ async function start(side, folder) {
 async function stop({ child }) {
   child.kill('SIGKILL')
   await new Promise(done => child.once('exit', done))
+}
+
+/** Body of a 200, over a connection of its own: a kept one may be closed while another scenario runs. */
+function bodyOf(url) {
+  return new Promise((done, failed) => {
+    const sent = get(url, { agent: false }, async response => {
+      const body = Buffer.concat(await response.toArray())
+      if (response.statusCode === 200) done(body)
+      else failed(new Error(`${url} answers ${response.statusCode}`))
+    })
+    sent.on('error', failed)
+  })
 }
 
 function peakMegabytes(pid) {
@@ -124,11 +139,7 @@ function throughput(url) {
 }
 
 async function sameBody(path, servers) {
-  const bodies = await Promise.all(
-    Object.values(servers).map(async ({ url }) =>
-      Buffer.from(await (await fetch(url + path, ONCE)).arrayBuffer()),
-    ),
-  )
+  const bodies = await Promise.all(Object.values(servers).map(({ url }) => bodyOf(url + path)))
   if (bodies[0].length === 0 || !bodies[0].equals(bodies[1]))
     throw new Error(`${path} is not answered alike`)
 }
@@ -174,7 +185,7 @@ for (let i = 0; i < RUNS; i += 1) {
     note('memory after start-up', side, peakMegabytes(servers[side].child.pid))
   }
   // Let the background check of the archives end: it is no part of the rates.
-  while ((await (await fetch(`${servers.ours.url}/readyz`)).json()).check.state !== 'done')
+  while (JSON.parse(await bodyOf(`${servers.ours.url}/readyz`)).check.state !== 'done')
     await wait(200)
   for (const [scenario, path] of Object.entries(paths)) {
     await sameBody(path, servers)
