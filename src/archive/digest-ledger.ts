@@ -27,6 +27,7 @@ export class DigestLedger {
   readonly #stateFolder: string | undefined
   readonly #records = new Map<string, LedgerRecord>()
   readonly #md5OfSha256 = new Map<string, string>()
+  #memoryOnly = false
 
   /**
    * @param folder - the archive folder
@@ -68,7 +69,13 @@ export class DigestLedger {
     for (const path of this.#places(key)) {
       if (await writeRecord(path, record)) return true
     }
+    this.#memoryOnly = true
     return false
+  }
+
+  /** True once a record could be written nowhere: a restart will have to compute it again. */
+  get memoryOnly(): boolean {
+    return this.#memoryOnly
   }
 
   #remember(key: string, record: LedgerRecord): void {

@@ -96,6 +96,9 @@ async function checkInBackground(depot: Depot, logger: Logger): Promise<void> {
     for (const damage of await depot.check()) {
       logger.error({ ...damage }, 'an archive is damaged')
     }
+    if (depot.current.ledger.memoryOnly) {
+      logger.warn('computed digests cannot be kept; give a writable folder with --state-folder')
+    }
   } catch (error) {
     logger.error({ err: error }, 'the check of the archives failed')
   }

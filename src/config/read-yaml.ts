@@ -8,6 +8,7 @@
 import { FAILSAFE_SCHEMA, load, mergeTag, nullCoreTag, type YAMLException } from 'js-yaml'
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { ConfigInvalid } from './config-error.ts'
+import { readPlainYaml } from './read-plain-yaml.ts'
 
 const TEXT_SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag)
 
@@ -18,13 +19,15 @@ const TEXT_SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag)
  */
 export function readYaml(text: string, file: string): unknown {
   if (/^\s*$/.test(text)) return null
+  const plain = readPlainYaml(text)
+  if (plain !== undefined) return plain
   try {
     return load(text, { schema: TEXT_SCHEMA })
   } catch (error) {
+    // Syntax errors know their line; "more than one document" does not.
     const { mark, reason } = error as YAMLException
-    /* c8 ignore next -- its type allows an error without a place; none is known */
-    if (mark === undefined) throw error
-    throw new ConfigInvalid([{ file, line: mark.line + 1, message: `is not YAML: ${reason}` }])
+    const line = mark === undefined ? {} : { line: mark.line + 1 }
+    throw new ConfigInvalid([{ file, ...line, message: `is not YAML: ${reason}` }])
   }
 }
 

@@ -64,7 +64,8 @@ export const SETTINGS = [
   {
     name: 'state-folder',
     value: 'DIR',
-    environment: ['REFDEPOT_STATE_FOLDER'],
+    // The second one is systemd's name for the StateDirectory of a unit.
+    environment: ['REFDEPOT_STATE_FOLDER', 'STATE_DIRECTORY'],
     default: '',
     description:
       'Folder for computed digests when the archive folder is read-only; without it they are kept in memory',

@@ -173,6 +173,11 @@ t.test('where the archive folder cannot be written, records go to the state fold
   t.equal(await new DigestLedger(blocked, state).recall('x/y.tgz', identity), true)
   t.equal(await new DigestLedger(blocked).recall('x/y.tgz', identity), false)
   t.equal(await new DigestLedger(blocked).keep('x/y.tgz', identity, digests), false, 'memory only')
+  const nowhere = new DigestLedger(blocked)
+  t.equal(nowhere.memoryOnly, false)
+  await nowhere.keep('x/y.tgz', identity, digests)
+  t.equal(nowhere.memoryOnly, true)
+  t.equal(ledger.memoryOnly, false)
   t.equal(await ledger.recall('x/y.tgz', { ...identity, size: 9 }), false)
 })
 

@@ -1,4 +1,4 @@
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -116,6 +116,8 @@ t.test('a server starts from the environment, answers, reloads and stops', async
 t.test('a damaged archive is named in the log', async t => {
   const { folder, config } = await exampleCopy(t)
   await rm(join(folder, T7_FASTA))
+  // A folder in the place of the record refuses to be written, for root too.
+  await mkdir(join(folder, `${T7}/fasta__v2.tgz.digests.json`))
   const served = await serveCli(t, [
     '-c',
     config,
@@ -128,6 +130,7 @@ t.test('a damaged archive is named in the log', async t => {
     registryPath: `${T7}/fasta:default`,
     problem: 'missing',
   })
+  await served.logged(/computed digests cannot be kept; give a writable folder with --state-folder/)
 })
 
 t.test('a unix socket is listened on, a bad one is told', async t => {
