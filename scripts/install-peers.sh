@@ -36,4 +36,12 @@ if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
   echo "$wanted" >"$peers/node/wanted"
 fi
+# The other Node.js lines that the server has to run on; the npm package brings the program.
+for version in 22.23.3 24.21.0; do
+  dir="$peers/node-${version%%.*}"
+  [ "$("$dir/node_modules/node/bin/node" --version 2>/dev/null)" = "v$version" ] && continue
+  mkdir -p "$dir"
+  echo '{"private":true}' >"$dir/package.json"
+  npm install --prefix "$dir" --no-audit --no-fund --save-exact --loglevel=error "node@$version" >/dev/null
+done
 echo 'peers are installed'

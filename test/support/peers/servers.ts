@@ -17,7 +17,11 @@ const PEER_BASE = '/genomes'
 const START_MS = 60_000
 
 /** Starts ours over a config; answers its URL without a trailing slash. */
-export async function startOurs(t: Test, args: readonly string[]): Promise<string> {
+export async function startOurs(
+  t: Test,
+  args: readonly string[],
+  node = process.execPath,
+): Promise<string> {
   const port = await freePort()
   const command = [
     'dist/cli/main.js',
@@ -30,7 +34,7 @@ export async function startOurs(t: Test, args: readonly string[]): Promise<strin
     'warn',
     ...args,
   ]
-  return started(t, spawn(process.execPath, command), port, '/readyz')
+  return started(t, spawn(node, command), port, '/readyz')
 }
 
 /** Starts the peer over an archive folder; answers its URL without a trailing slash. */
