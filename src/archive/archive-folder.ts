@@ -11,6 +11,7 @@
  */
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { registryPathOf } from '../domain/catalogue.ts'
+import { isMd5 } from '../domain/digest.ts'
 import { ArchiveDamaged, ArchiveMissing, DigestPending, NotInCatalogue } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
@@ -48,7 +49,8 @@ export class ArchiveFolder {
       await object.close()
       throw new ArchiveDamaged(registryPathOf(entry))
     }
-    const etag = claimed === '' ? known?.md5 : claimed
+    // What is no md5 (an empty or broken value) is no tag; it is reported once the bytes were read.
+    const etag = isMd5(claimed) ? claimed : known?.md5
     return storedBlob(object, {
       mediaType: 'application/octet-stream',
       ...(etag !== undefined && { etag }),

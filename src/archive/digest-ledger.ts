@@ -28,6 +28,7 @@ export class DigestLedger {
   readonly #records = new Map<string, LedgerRecord>()
   readonly #md5OfSha256 = new Map<string, string>()
   #memoryOnly = false
+  #stale = false
 
   /**
    * @param folder - the archive folder
@@ -41,7 +42,17 @@ export class DigestLedger {
   /** The digests of a file in this state; undefined when they were not computed yet. */
   known(key: string, identity: Identity): ArchiveDigests | undefined {
     const record = this.#records.get(key)
-    return record !== undefined && isFor(record, identity) ? record : undefined
+    if (record === undefined) return undefined
+    if (isFor(record, identity)) return record
+    this.#stale = true
+    return undefined
+  }
+
+  /** True once after a file was seen in another state than the one its digests were computed for. */
+  takeStale(): boolean {
+    const stale = this.#stale
+    this.#stale = false
+    return stale
   }
 
   /** The md5 of a file whose sha256 is known. */

@@ -14,6 +14,8 @@ import { packageVersion } from './version.ts'
 
 // Downloads may go on this long after a stop was asked for.
 const GRACE_MS = 10_000
+// How often it is looked whether an archive was seen in a new state.
+const RECHECK_MS = 1000
 
 /** Runs the server until it is told to stop. Throws when the start fails. */
 export async function runServe(flags: ServeFlags, defaultPort?: string): Promise<number> {
@@ -83,9 +85,18 @@ function keepFresh(depot: Depot, logger: Logger, seconds: number): () => void {
     )
   }
   process.on('SIGHUP', reload)
+  // An archive that was replaced without a change of the config is hashed anew soon after somebody has asked for it.
+  const recheck = () => {
+    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) {
+      void checkInBackground(depot, logger)
+    }
+  }
+  const timer = setInterval(recheck, RECHECK_MS)
+  timer.unref()
   const stop =
     seconds > 0 ? watchFiles(() => depot.current.files, reload, seconds * 1000) : () => {}
   return () => {
+    clearInterval(timer)
     stop()
     process.off('SIGHUP', reload)
   }

@@ -125,7 +125,9 @@ export class Catalogue {
     if (path?.genome === undefined) return undefined
     const entry = this.entry(path.genome, path.asset, path.tag)
     if (entry === undefined || path.seekKey === undefined) return entry
-    return path.seekKey === 'dir' || path.seekKey in entry.tag.seekKeys ? entry : undefined
+    return path.seekKey === 'dir' || Object.hasOwn(entry.tag.seekKeys, path.seekKey)
+      ? entry
+      : undefined
   }
 
   /** Every listed tag in config order. */

@@ -142,10 +142,20 @@ function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, str
     headers['repr-digest'] = `sha-256=:${base64}:`
   }
   if (options.filename !== undefined) {
-    headers['content-disposition'] =
-      `attachment; filename="${options.filename.replace(/["\\]/g, '_')}"`
+    headers['content-disposition'] = attachment(options.filename)
   }
   return headers
+}
+
+/** RFC 6266: a plain name for every client, and the true one for names that are not plain. */
+function attachment(name: string): string {
+  const plain = name.replace(/[^\x20-\x7e]|["\\]/g, '_')
+  if (plain === name) return `attachment; filename="${name}"`
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    mark => `%${mark.charCodeAt(0).toString(16)}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }
 
 function bodiless(status: number, headers: Record<string, string>): DeliveryPlan {

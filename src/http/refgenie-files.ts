@@ -64,5 +64,6 @@ function remoteUrl(
 ): string | undefined {
   const prefix = redirectPrefix(call.generation.catalogue)
   if (prefix === undefined) return undefined
-  return `${prefix}/${foldersOf(entry, form)[0]}/${encodeURIComponent(file)}`
+  const [folder] = foldersOf(entry, form)
+  return `${prefix}/${encodeURIComponent(folder as string)}/${encodeURIComponent(file)}`
 }

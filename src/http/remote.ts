@@ -9,7 +9,8 @@ export function redirectPrefix(catalogue: Catalogue): string | undefined {
   const remotes = [...(catalogue.remotes ?? [])]
   const named = remotes.find(([name]) => name === 'http')
   const usable = named ?? remotes.find(([, remote]) => /^https?:\/\//.test(remote.prefix))
-  return usable?.[1].prefix.replace(/\/+$/, '')
+  // A header holds ASCII only.
+  return usable?.[1].prefix.replace(/\/+$/, '').replace(/[^\x21-\x7e]+/gu, encodeURIComponent)
 }
 
 /** Prefix of the remote of a class (`http`, `s3`, …), without a trailing slash. */

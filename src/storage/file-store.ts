@@ -63,7 +63,8 @@ export class FileStore implements Store {
     const listed: Listed[] = []
     for (const entry of files) {
       const path = relative(top, join(entry.parentPath, entry.name)).split(sep).join('/')
-      const identity = await this.identify(`${folder}/${path}`)
+      // What leads out of the roots is not there for anybody.
+      const identity = await this.identify(`${folder}/${path}`).catch(outsideAsUndefined)
       if (identity !== undefined) listed.push({ path, size: identity.size })
     }
     return listed.sort((a, b) => byCodePoint(a.path, b.path))
@@ -168,6 +169,10 @@ function identityOf(stats: { size: number; mtimeMs: number; ino: number }): Iden
 
 function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
+}
+
+function outsideAsUndefined(error: unknown): undefined {
+  if (!(error instanceof OutsideRoot)) throw error
 }
 
 async function absentAsUndefined<T>(work: Promise<T>, path: string): Promise<T | undefined> {

@@ -1,4 +1,4 @@
-import { appendFile, chmod, rm, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type ArchiveFolder, archiveKey, foldersOf } from '../../src/archive/archive-folder.ts'
@@ -209,6 +209,28 @@ t.test(
     await t.rejects(checkFolder({ catalogue, store: bug, ledger }), TypeError)
   },
 )
+
+t.test('with remotes an archive need not lie here', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const remotes = 'remotes:\n  http:\n    prefix: https://x.org\n'
+  await writeFile(config, remotes + (await readFile(config, 'utf8')))
+  await rm(join(folder, T7_FASTA))
+  const depot = await Depot.open({ config, archiveFolder: folder })
+  t.teardown(() => depot.close())
+  t.same(await depot.check(), [])
+})
+
+t.test('a file that was replaced is noticed when it is asked for', async t => {
+  const { folder, depot, entry } = await openExample(t)
+  await depot.check()
+  const { ledger } = depot.current
+  await (await depot.current.folder.archive(entry(), 'stored')).close()
+  t.equal(ledger.takeStale(), false)
+  await writeFile(join(folder, T7_FASTA), 'replaced')
+  await (await depot.current.folder.archive(entry(), 'stored')).close()
+  t.equal(ledger.takeStale(), true)
+  t.equal(ledger.takeStale(), false)
+})
 
 t.test('a check that is overtaken by another stops', async t => {
   const { depot } = await openExample(t)

@@ -64,7 +64,14 @@ t.test('registry paths resolve with seek key and tag', async t => {
   ]) {
     t.equal(catalogue.resolve(path)?.asset.name, 'fasta', path)
   }
-  for (const path of ['fasta', 't7/nope', 't7/fasta.nope', 't7/fasta:nope', 'a b']) {
+  for (const path of [
+    'fasta',
+    't7/nope',
+    't7/fasta.nope',
+    't7/fasta.constructor',
+    't7/fasta:nope',
+    'a b',
+  ]) {
     t.equal(catalogue.resolve(path), undefined, path)
   }
 })

@@ -116,11 +116,16 @@ t.test('a whole answer carries everything a client can use', async t => {
       'cache-control': 'public, no-cache, no-transform',
       'last-modified': HTTP_DATE,
       'repr-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:`,
-      'content-disposition': 'attachment; filename="a_b.tgz"',
+      'content-disposition': `attachment; filename="a_b.tgz"; filename*=UTF-8''a%22b.tgz`,
       'content-length': '1000',
     },
     ranges: [{ start: 0, end: 1000 }],
   })
+  const odd = planDelivery({}, blob, { filename: "é'(1).tgz" })
+  t.equal(
+    odd.headers['content-disposition'],
+    `attachment; filename="_'(1).tgz"; filename*=UTF-8''%C3%A9%27%281%29.tgz`,
+  )
   const fixed = planDelivery({}, blob, { cache: 'immutable', vary: 'Accept' })
   t.match(fixed.headers, { 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept' })
 })

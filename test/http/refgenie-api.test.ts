@@ -153,6 +153,10 @@ t.test('what is not there is told in the words of the peer', async t => {
       `/v3/assets/file_path/${T7}/fasta/nope`,
       `No such seek_key (${T7}/fasta.nope:default) on server`,
     ],
+    [
+      `/v3/assets/file_path/${T7}/fasta/constructor`,
+      `No such seek_key (${T7}/fasta.constructor:default) on server`,
+    ],
     [`/v3/genomes/attrs/${N}`, `No such genome (${N}) on server`],
     [`/v3/genomes/aliases/${N}`, `No such genome (${N}) on server`],
     ['/v3/genomes/genome_digest/nope', 'No such alias (nope) on server'],
@@ -248,6 +252,26 @@ t.test('remotes send callers away, but not for what is not in the catalogue', as
     detail: [{ msg: "Input should be 's3' or 'http'" }],
   })
   t.match((await app.inject('/remotes/dict')).json(), { s3: { prefix: 's3://bucket/x/' } })
+})
+
+t.test('names and prefixes beyond ASCII work in headers', async t => {
+  const folder = t.testdir({ [T7]: { 'é__v1.tgz': 'bytes' } })
+  const config = join(folder, 'c.yaml')
+  const tag = '{archive_digest: "no\\nmd5", archive_size: 5 B}'
+  const text = `genomes:\n  ${T7}:\n    aliases: [ß]\n    assets:\n      é:\n        tags:\n          v1: ${tag}\n`
+  await writeFile(config, text)
+  const local = await startApp(t, { config, archiveFolder: folder })
+  const archive = await local.app.inject(`/v3/assets/archive/${T7}/%C3%A9`)
+  t.equal(archive.statusCode, 200)
+  t.match(archive.headers, {
+    'content-disposition': /filename\*=UTF-8''%C3%A9__v1\.tgz/,
+    etag: /^"[\w-]+"$/,
+  })
+  await writeFile(config, `remotes:\n  http:\n    prefix: https://x.org/ö\n${text}`)
+  const remote = await startApp(t, { config, archiveFolder: folder })
+  const { headers } = await remote.app.inject(`/v2/asset/%C3%9F/%C3%A9/archive`)
+  t.equal(headers.location, 'https://x.org/%C3%B6/%C3%9F/%C3%A9__v1.tgz')
+  t.match(await remote.depot.check(), [{ problem: 'damaged' }])
 })
 
 t.test('files that the catalogue lists but the folder lacks are 404 here', async t => {

@@ -45,6 +45,11 @@ t.test('links are followed only inside the roots', async t => {
   await t.rejects(store.identify('file'), { code: 'outside-root' })
   await t.rejects(store.open('folder/x'), { code: 'outside-root' })
 
+  t.same(
+    (await store.list('.')).map(file => file.path),
+    ['inside', 'real'],
+  )
+
   const allowed = new FileStore(root, [volume])
   for (const key of ['file', 'folder/x', 'folder/x']) {
     const object = await allowed.open(key)

@@ -329,7 +329,9 @@ function fileAddress(call: RefgenieCall): string {
   const { catalogue } = call.generation
   const tag = call.query('tag') ?? catalogue.defaultTag(genome, asset)
   const entry = found(entryOf(call), `No such asset (${genome}/${asset}:${tag}) on server`)
-  const value = key === 'dir' ? '.' : entry.tag.seekKeys[key]
+  // Own keys only: `constructor` is no seek key.
+  const listed = Object.hasOwn(entry.tag.seekKeys, key) ? entry.tag.seekKeys[key] : undefined
+  const value = key === 'dir' ? '.' : listed
   const path = found(value, `No such seek_key (${genome}/${asset}.${key}:${tag}) on server`)
   const inFolder = path === '.' ? '' : path
   const prefix = classPrefix(catalogue, call.query('remoteClass') ?? REMOTE_CLASS)
