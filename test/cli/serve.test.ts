@@ -143,6 +143,10 @@ t.test('a unix socket is listened on, a bad one is told', async t => {
     EXAMPLE,
     '--socket',
     socketPath,
+    '--state-folder',
+    join(folder, 'state'),
+    '--public-url',
+    'https://refs.example.org',
     '--dbg',
   ])
   t.match(served.url, /s$/)
