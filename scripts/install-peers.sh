@@ -1,53 +1,47 @@
 #!/usr/bin/env bash
-# Installs everything `npm run test:peers` compares refdepot with, and builds the real genome folder. Safe to run again:
-# what is there with the pinned versions is left alone. Needs root (apt), Debian 12, Node 20, Python 3.11.
+# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI and npm only.
 #
-#   .peers/venv           refgenie and refgenieserver          (scripts/peers/refgenie.txt)
-#   .peers/python-client  openapi-python-client                (scripts/peers/python-client.txt)
-#   .peers/schemathesis   schemathesis                         (scripts/peers/schemathesis.txt)
-#   .peers/node           openapi-typescript, Redocly CLI, …   (scripts/peers/package.json)
-#   /srv/refgenie         genomes/ and archives/, made by the real tools (REFDEPOT_PEER_DATA overrides the folder)
+# Debian: aligners, transfer tools, a container builder. PyPI: refgenie and refgenieserver (with the stack the reference was measured on), a
+# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. They live in .peers/, not in our package.json.
 set -euo pipefail
-root=$(realpath "$(dirname "$0")/..")
+root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
-data="${REFDEPOT_PEER_DATA:-/srv/refgenie}"
-packages=(pigz rsync samtools bwa bowtie2 bowtie2-examples aria2 wget curl ca-certificates xz-utils)
 mkdir -p "$peers"
 
-python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
-
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
-  echo "installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  install_missing() { apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$peers/apt.log" 2>&1; }
-  install_missing || { apt-get update -qq; install_missing || { tail -20 "$peers/apt.log" >&2; exit 1; }; }
+need=(aria2 chromium curl nginx-light pigz python3-venv rsync samtools bwa bowtie2 bowtie2-examples wget)
+if ! dpkg -s "${need[@]}" >/dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${need[@]}" >/dev/null
 fi
 
-# A venv is complete when its stamp holds the very requirements file it was made from.
-install_venv() {
-  local folder="$peers/$1" requirements="$root/scripts/peers/$2"
-  cmp -s "$requirements" "$folder/.installed" && return
-  echo "installing $2 into .peers/$1"
-  rm -rf "$folder"
-  python3 -m venv "$folder"
-  "$folder/bin/pip" install -q --disable-pip-version-check -r "$requirements"
-  cp "$requirements" "$folder/.installed"
+# The genome folder that the tests compare with; it lives in a neutral place, since its files carry their path.
+bash "$root/scripts/peers/make-genomes.sh" /srv/refgenie
+
+venv() { # name, packages…
+  local dir="$peers/$1" wanted="${*:2}"
+  [ "$(cat "$dir/wanted" 2>/dev/null)" = "$wanted" ] && return
+  rm -rf "$dir"
+  python3 -m venv "$dir"
+  "$dir/bin/pip" -q install "${@:2}"
+  echo "$wanted" >"$dir/wanted"
 }
-install_venv venv refgenie.txt
-install_venv python-client python-client.txt
-install_venv schemathesis schemathesis.txt
+venv client-generator openapi-python-client==0.29.1
+venv schemathesis schemathesis==4.32.5
 
-if ! cmp -s "$root/scripts/peers/package.json" "$peers/node/.installed"; then
-  echo "installing the OpenAPI tools into .peers/node"
-  rm -rf "$peers/node"
+wanted='@redocly/cli@2.77.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3'
+if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   mkdir -p "$peers/node"
-  cp "$root/scripts/peers/package.json" "$peers/node/package.json"
-  npm install --prefix "$peers/node" --no-audit --no-fund --loglevel=error
-  cp "$root/scripts/peers/package.json" "$peers/node/.installed"
+  echo '{"private":true,"type":"module"}' >"$peers/node/package.json"
+  # shellcheck disable=SC2086
+  npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
+  echo "$wanted" >"$peers/node/wanted"
 fi
-
-bash "$root/scripts/peers/make-genomes.sh" "$data" "$peers/venv"
+# The other Node.js lines that the server has to run on; the npm package brings the program.
+for version in 22.23.3 24.21.0; do
+  dir="$peers/node-${version%%.*}"
+  [ "$("$dir/node_modules/node/bin/node" --version 2>/dev/null)" = "v$version" ] && continue
+  mkdir -p "$dir"
+  echo '{"private":true}' >"$dir/package.json"
+  npm install --prefix "$dir" --no-audit --no-fund --save-exact --loglevel=error "node@$version" >/dev/null
+done
+echo 'peers are installed'

@@ -31,12 +31,14 @@ export async function runCheck(flags: CheckOptions): Promise<number> {
       )
     }
   }
-  const timer = setInterval(() => {
+  const report = () => {
     const { checked, total } = depot.progress
-    process.stderr.write(`checked ${checked} of ${total} archives\n`)
-  }, PROGRESS_MS)
+    process.stderr.write(`checked ${checked} of ${total} archive files\n`)
+  }
+  const timer = setInterval(report, PROGRESS_MS)
   const damages = await depot.check(flags.deep === true)
   clearInterval(timer)
+  report()
   await depot.close()
   for (const { registryPath, file, problem, reason } of damages) {
     say(`${problem.padEnd(15)} ${registryPath} (${file}): ${reason}`)
