@@ -16,11 +16,14 @@ config="$dir/genomes/genome_config.yaml"
 [ -f "$config" ] && { echo "$dir is already built"; exit 0; }
 mkdir -p "$dir/genomes" "$dir/archives"
 quiet() { "$@" >"$dir/last.log" 2>&1 || { tail -5 "$dir/last.log"; exit 1; }; }
+# Build logs name the input and the working folder: both must be neutral.
+cp "$here/t7.fa.gz" "$dir/t7.fa.gz"
+cd "$dir"
 quiet refgenie init -c "$config"
-quiet refgenie build -c "$config" t7/fasta --files fasta="$here/t7.fa.gz" --genome-description "Bacteriophage T7 complete genome"
+quiet refgenie build -c "$config" t7/fasta --files fasta="$dir/t7.fa.gz" --genome-description "Bacteriophage T7 complete genome"
 quiet refgenie build -c "$config" lambda/fasta --files fasta=/usr/share/doc/bowtie2/examples/reference/lambda_virus.fa.gz --genome-description "Enterobacteria phage lambda"
 for genome in t7 lambda; do for asset in bowtie2_index bwa_index; do quiet refgenie build -c "$config" $genome/$asset; done; done
-quiet refgenie build -c "$config" t7/fasta:v2 --files fasta="$here/t7.fa.gz"
+quiet refgenie build -c "$config" t7/fasta:v2 --files fasta="$dir/t7.fa.gz"
 sed -i "s#^genome_folder: .*#&\ngenome_archive_folder: $dir/archives#" "$config"
 quiet refgenieserver archive -c "$config"
 echo "built $dir/genomes and $dir/archives"

@@ -67,6 +67,7 @@ t.test('refgenie lists, asks for aliases and pulls every asset', async t => {
   }
   await sameFiles(t, home, LAMBDA, 'bwa_index', 'default')
   await sameFiles(t, home, T7, 'bwa_index', 'default')
+  await writeFile(join(home, 'data', T7, 'fasta', 'v2', `${T7}.fa`), 'damaged')
   const again = await refgenie('pull', '--force-overwrite', 't7/fasta:v2')
   t.equal(again.code, 0, again.stderr)
   await sameFiles(t, home, T7, 'fasta', 'v2')

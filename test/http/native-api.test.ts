@@ -53,7 +53,7 @@ t.test('genomes and assets are described with bytes, dates and links', async t =
   t.match((await app.inject(`/${T7}/assets/fasta?tag=default`)).json(), {
     registry_path: `${T7}/fasta:default`,
     is_default: true,
-    asset_bytes: 54835,
+    asset_bytes: Number,
     archive: {
       md5: digest('md5'),
       sha256: digest('sha256'),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { fileDigests } from '../../src/archive/file-digests.ts'
-import { exampleCopy, T7_FASTA } from '../support/example-folder.ts'
+import { EXAMPLE, exampleCopy, T7_FASTA } from '../support/example-folder.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { startApp } from '../support/start-app.ts'
 
@@ -25,7 +25,7 @@ async function largeArchive(t: Test, bytes: number) {
   await file.close()
   const { md5 } = await fileDigests(join(folder, T7_FASTA))
   const text = await readFile(config, 'utf8')
-  const old = /archive_digest: (\w+)\n {12}archive_size: 12\.84 KB/.exec(text)?.[1] as string
+  const { md5: old } = await fileDigests(join(EXAMPLE, T7_FASTA))
   await writeFile(config, text.replace(old, md5))
   return { folder, config, md5 }
 }

@@ -13,6 +13,25 @@ const PAGE = /\/(index|splash.*)?(\?.*)?$|^\/v[123]\/$/
 const ARCHIVE_HOLE = /\?tag=(default\/|\.\.|default%00)/
 const LOCAL_PATH = /^\/genomes\//
 
+// What the peer fails to answer, and the answer it should have given: nothing else counts as explained.
+const ANSWERED: readonly (readonly [RegExp, RegExp])[] = [
+  [/\/remotes\/dict$/, /^\{\}$/],
+  [
+    /^\/v1\/asset\/(t7|[0-9a-f]{48})\//,
+    /^\{"archive_digest":"[0-9a-f]{32}",.*"path":"\w+".*"seek_keys":\{.*t7/,
+  ],
+  [/^\/v1\/asset\/lambda\//, /^\{"archive_digest":"[0-9a-f]{32}",.*"path":"\w+".*lambda/],
+  [/^\/v2\/genome\/[0-9a-f]{48}\/genome_digest$/, /^"[0-9a-f]{48}"$/],
+  [
+    /\/file_path\/.*\/fasta\/fasta$/,
+    /^(\/[0-9a-f]{48}\/assets\/fasta\/files\/|https:\/\/cdn\.example\.org\/x\/)/,
+  ],
+]
+
+function isKnownMiss(ours: SeenAnswer): boolean {
+  return ours.status === 404 && /^\{"detail":"No such (asset|genome|alias)/.test(ours.body)
+}
+
 /** The meant differences; the first one that matches counts. */
 export const EXPLANATIONS: readonly Explanation[] = [
   {
@@ -57,11 +76,15 @@ export const EXPLANATIONS: readonly Explanation[] = [
       method === 'GET' &&
       PAGE.test(path) &&
       peer.status === 500 &&
-      [200, 404].includes(ours.status),
+      (ours.status === 200 ? ours.type === 'text/html; charset=utf-8' : isKnownMiss(ours)),
   },
   {
     id: 'failures-answered',
-    matches: (_request, peer, ours) => peer.status === 500 && [200, 404].includes(ours.status),
+    matches: ({ path }, peer, ours) =>
+      peer.status === 500 &&
+      (ours.status === 200
+        ? ANSWERED.some(([asked, body]) => asked.test(path) && body.test(ours.body))
+        : isKnownMiss(ours)),
   },
   {
     id: 'duplicate-slashes',
