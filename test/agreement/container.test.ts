@@ -1,6 +1,6 @@
 /** The image is really built, and does what `docker run` of the peer's image does. */
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
@@ -22,7 +22,9 @@ import { T7 } from '../support/genome-fixtures.ts'
 
 const IMAGE = 'localhost/refdepot:test'
 const CONFIG = '/genomes/genome_config.yaml'
-const T7_FASTA_MD5 = '3fba3a7323b8c2e81de148711ade38cb'
+const T7_FASTA_MD5 = createHash('md5')
+  .update(await readFile(`example/${T7}/fasta__default.tgz`))
+  .digest('hex')
 const LOCKED = 'scripts/container/run-read-only.sh'
 
 await buildImage(IMAGE)

@@ -11,7 +11,9 @@ import { T7 } from '../support/genome-fixtures.ts'
 
 const run = promisify(execFile)
 const MAX_BYTES = 6 * 1024 * 1024
-const T7_FASTA_MD5 = '3fba3a7323b8c2e81de148711ade38cb'
+const T7_FASTA_MD5 = createHash('md5')
+  .update(await readFile(`example/${T7}/fasta__default.tgz`))
+  .digest('hex')
 const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error']
 
 /** What `npm pack --json` says. */
