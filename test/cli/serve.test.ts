@@ -113,6 +113,22 @@ t.test('a server starts from the environment, answers, reloads and stops', async
   t.equal(await served.stop(), 0)
 })
 
+t.test('an archive that is replaced while the server runs is hashed anew', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const served = await serveCli(t, ['-c', config, '--archive-folder', folder])
+  const checking = async () => {
+    const ready = await (await fetch(`${served.url}/readyz`)).json()
+    return (ready as { check: { state: string } }).check.state !== 'done'
+  }
+  // Only after the first check a replaced file is one that was known before.
+  while (await checking()) await wait(50)
+  const archive = `${served.url}/v3/assets/archive/${T7}/fasta`
+  t.equal((await fetch(archive)).status, 200)
+  await writeFile(join(folder, T7_FASTA), 'replaced')
+  while ((await fetch(archive)).status !== 503) await wait(50)
+  t.match(await served.logged(/an archive is damaged/), { problem: 'damaged', file: T7_FASTA })
+})
+
 t.test('a damaged archive is named in the log', async t => {
   const { folder, config } = await exampleCopy(t)
   await rm(join(folder, T7_FASTA))
