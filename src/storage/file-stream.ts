@@ -7,7 +7,7 @@ import type { ByteRange } from './store.ts'
 // One client gets 1 MiB reads (measured: 2x the default of 64 KiB); many clients share a budget, so memory stays flat.
 const LARGEST_CHUNK = 1024 * 1024
 const SMALLEST_CHUNK = 64 * 1024
-const BUDGET = 32 * 1024 * 1024
+const BUDGET = 8 * 1024 * 1024
 
 let active = 0
 
