@@ -1,61 +1,138 @@
-/**
- * Where the files of an archive folder lie, and how they become blobs.
- *
- * Names are refgenieserver's (reference §2.1). Every name comes from the catalogue, never from a request.
- *
- *     <genome digest>/<asset>__<tag>.tgz                        the archive of API v3
- *     <genome digest>/<asset>__<tag>/                           unpacked copy
- *     <genome digest>/asset_dir_contents_<asset>__<tag>.json    list of the files
- *     <genome digest>/build_log_<asset>__<tag>.md, build_recipe_<asset>__<tag>.json
- *     <first alias>/<asset>__<tag>.tgz                          the archive of API v1 and v2; log and recipe again
- */
+/** An archive folder as blobs: archives in every form, the files in them, and the small files beside them. */
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { registryPathOf } from '../domain/catalogue.ts'
 import { isMd5 } from '../domain/digest.ts'
 import { ArchiveDamaged, ArchiveMissing, DigestPending, NotInCatalogue } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
-import type { Listed, Store } from '../storage/store.ts'
+import type { Identity, Store, StoredObject } from '../storage/store.ts'
+import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
+import {
+  archiveKeys,
+  claimedDigest,
+  foldersOf,
+  type SideFile,
+  sideFileName,
+  unpackedKeys,
+} from './archive-places.ts'
+import { tarBlob, viewBlob } from './archive-view.ts'
+import type { ContentIndex, ViewName } from './content-index.ts'
 import type { ArchiveDigests, DigestLedger } from './digest-ledger.ts'
+import type { ForeignArchives } from './foreign-archive.ts'
+import type { IndexShelf } from './index-shelf.ts'
+import {
+  faiBlob,
+  gziBlob,
+  gzipBlob,
+  gzipLength,
+  type IndexedArchive,
+  memberBlob,
+} from './member-blob.ts'
+import { filesOf, type MemberIndex } from './member-index.ts'
+import { findMember } from './member-path.ts'
 
-/** The small files beside an archive. */
-export type SideFile = 'log' | 'recipe' | 'contents'
+/** One file of an asset, as lists show it; digests are there when an index has them. */
+export interface ListedFile {
+  readonly path: string
+  /** Bytes. */
+  readonly size: number
+  readonly sha256?: string
+  readonly md5?: string
+  /** The same file as `.gz`, ready in the archive. */
+  readonly gz?: { readonly size: number; readonly sha256: string }
+}
+
+/** What a folder is made of. */
+export interface FolderParts {
+  readonly store: Store
+  readonly ledger: DigestLedger
+  readonly shelf: IndexShelf
+  readonly foreign: ForeignArchives
+  /** May be exchanged by a newer one when a check has ended. */
+  contents: ContentIndex
+}
+
+interface OpenedArchive {
+  readonly object: StoredObject
+  readonly key: string
+  readonly index: MemberIndex | undefined
+}
 
 // Seconds a client should wait before it asks again for digests that are being computed.
 const RETRY_AFTER = 10
+const OCTETS = 'application/octet-stream'
 
 /** The archive folder of one catalogue. */
 export class ArchiveFolder {
-  readonly #store: Store
-  readonly #ledger: DigestLedger
+  readonly #parts: FolderParts
 
-  constructor(store: Store, ledger: DigestLedger) {
-    this.#store = store
-    this.#ledger = ledger
+  constructor(parts: FolderParts) {
+    this.#parts = parts
+  }
+
+  /** Digests of what is in the folder, as far as it was checked. */
+  get contents(): ContentIndex {
+    return this.#parts.contents
+  }
+
+  set contents(contents: ContentIndex) {
+    this.#parts.contents = contents
   }
 
   /**
-   * The archive of a tag. Its ETag is the md5 of the config; digests are there once they were computed.
+   * The archive of a tag. Its ETag is its md5; digests are there once they were computed.
    *
+   * @param alias - for the legacy form: the name that is put for the genome's digest; without it the first one
    * @throws ArchiveMissing when the file is not there, ArchiveDamaged when it is known not to match its digest
    */
-  async archive(entry: CatalogueEntry, form: ArchiveForm): Promise<Blob> {
-    const key = archiveKey(entry, form)
-    const object = await this.#store.open(key)
-    if (object === undefined) throw new ArchiveMissing(registryPathOf(entry))
-    const known = this.#ledger.known(key, object)
-    const claimed = claimedDigest(entry, form)
-    if (known !== undefined && claimed !== '' && known.md5 !== claimed) {
+  async archive(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<Blob> {
+    // Without a digest of its own there is no alias-named archive: v1 and v2 then serve the stored one, as the peer does.
+    return form === 'stored' || entry.tag.legacyArchiveDigest === ''
+      ? this.view(entry, { form: 'stored' })
+      : this.view(entry, { form, alias: alias ?? nameOf(entry.genome) })
+  }
+
+  /**
+   * An archive under the names of a view.
+   *
+   * @throws ArchiveMissing, ArchiveDamaged; NotInCatalogue for a v4 view that the index does not have
+   */
+  async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
+    const { object, key, index } = await this.#open(entry, 'stored')
+    if (index === undefined && view.form === 'legacy') {
       await object.close()
-      throw new ArchiveDamaged(registryPathOf(entry))
+      return this.#legacyFile(entry)
     }
-    // What is no md5 (an empty or broken value) is no tag; it is reported once the bytes were read.
-    const etag = isMd5(claimed) ? claimed : known?.md5
-    return storedBlob(object, {
-      mediaType: 'application/octet-stream',
-      ...(etag !== undefined && { etag }),
-      ...(known && { digests: { sha256: known.sha256, md5: known.md5 } }),
-    })
+    if (index === undefined || view.form === 'stored')
+      return this.#stored(entry, 'stored', key, object)
+    if (view.form === 'legacy') {
+      const naming = legacyNaming(index.asset, view.alias)
+      return viewBlob({ object, index }, naming, this.#legacyDigests(index, view.alias))
+    }
+    const { v4 } = index.views
+    if (v4 !== undefined)
+      return viewBlob({ object, index }, v4Naming(v4.asset_digest, v4.sequence_collection), v4)
+    await object.close()
+    const path = registryPathOf(entry)
+    throw new NotInCatalogue(
+      'unknown-archive',
+      path,
+      `${path} has no archive of refgenie 1.x: the sequences of its genome are not known`,
+    )
+  }
+
+  /**
+   * The archive as a tar without compression; inflated on the way.
+   *
+   * @throws ArchiveMissing, ArchiveDamaged; NotInCatalogue for an archive without index
+   */
+  async tar(entry: CatalogueEntry): Promise<Blob> {
+    const { object, index } = await this.#open(entry, 'stored')
+    if (index !== undefined) return tarBlob({ object, index }, storedNaming(index.tag))
+    await object.close()
+    const path = registryPathOf(entry)
+    const message = `the archive of ${path} has no member index, so there is no tar of it; the operator can repack it with \`refdepot archive import\``
+    throw new NotInCatalogue('unknown-archive', path, message)
   }
 
   /**
@@ -63,14 +140,33 @@ export class ArchiveFolder {
    *
    * @throws DigestPending while they are being computed; ArchiveMissing and ArchiveDamaged as `archive`
    */
-  async digests(entry: CatalogueEntry, form: ArchiveForm): Promise<ArchiveDigests> {
-    const blob = await this.archive(entry, form)
+  async digests(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<ArchiveDigests> {
+    const blob = await this.archive(entry, form, alias)
     await blob.close()
     const { sha256, md5 } = blob.digests
     if (sha256 === undefined || md5 === undefined) {
       throw new DigestPending(registryPathOf(entry), RETRY_AFTER)
     }
     return { sha256, md5, size: blob.size }
+  }
+
+  /**
+   * The md5 of the alias-named archive that v1 and v2 serve under an alias; the config's own claim where there is no index.
+   *
+   * @throws DigestPending while it is being computed
+   */
+  async legacyDigest(entry: CatalogueEntry, alias: string): Promise<string> {
+    const opened = await this.#open(entry, 'stored').catch(error => {
+      if (error instanceof ArchiveMissing || error instanceof ArchiveDamaged) return undefined
+      throw error
+    })
+    await opened?.object.close()
+    if (opened?.index === undefined || entry.tag.legacyArchiveDigest === '') {
+      return claimedDigest(entry, 'legacy')
+    }
+    const known = this.#legacyDigests(opened.index, alias)
+    if (known === undefined) throw new DigestPending(registryPathOf(entry), RETRY_AFTER)
+    return known.md5
   }
 
   /** Log, recipe or list of contents of a tag; undefined when the archive folder has none. */
@@ -80,9 +176,9 @@ export class ArchiveFolder {
     form: ArchiveForm,
   ): Promise<Blob | undefined> {
     for (const folder of foldersOf(entry, form)) {
-      const object = await this.#store.open(`${folder}/${sideFileName(entry, file)}`)
+      const object = await this.#parts.store.open(`${folder}/${sideFileName(entry, file)}`)
       if (object !== undefined) {
-        const mediaType = file === 'log' ? 'application/octet-stream' : 'application/json'
+        const mediaType = file === 'log' ? OCTETS : 'application/json'
         return storedBlob(object, { mediaType })
       }
     }
@@ -90,74 +186,156 @@ export class ArchiveFolder {
   }
 
   /**
-   * One file of the unpacked copy.
+   * One file of an asset: from the archive by its index, else from the unpacked copy, else by unpacking up to it.
    *
    * @param path - relative to the asset's folder; it may come from a request
    * @throws NotInCatalogue when there is no such file, OutsideRoot when the path leads out of the store
    */
   async file(entry: CatalogueEntry, path: string): Promise<Blob> {
-    const parts = path.split('/')
-    // The store keeps the path below its root; this keeps it below the asset.
-    const object = parts.some(part => part === '' || part === '.' || part === '..')
-      ? undefined
-      : await this.#store.open(`${unpackedKey(entry)}/${path}`)
-    if (object === undefined) {
-      const name = registryPathOf(entry)
-      throw new NotInCatalogue(
-        'unknown-file',
-        path,
-        `${name} has no unpacked file '${path}' here; see the contents, or download the archive`,
-      )
-    }
-    return storedBlob(object, { mediaType: 'application/octet-stream' })
+    const indexed = await this.#indexed(entry)
+    const blob =
+      indexed === undefined
+        ? await this.#foreignFile(entry, path)
+        : await indexedFile(indexed, path)
+    if (blob !== undefined) return blob
+    const message = `${registryPathOf(entry)} has no file '${path}'; see the list of its files`
+    throw new NotInCatalogue('unknown-file', path, message)
   }
 
-  /** The files of the unpacked copy, sorted by path; empty when there is no such copy. */
-  files(entry: CatalogueEntry): Promise<Listed[]> {
-    return this.#store.list(unpackedKey(entry))
+  /** The files of an asset, sorted by path. */
+  async files(entry: CatalogueEntry): Promise<ListedFile[]> {
+    const indexed = await this.#indexed(entry)
+    if (indexed === undefined) return this.#foreignFiles(entry)
+    await indexed.object.close()
+    return filesOf(indexed.index).map(file => ({
+      path: file.path,
+      size: file.size,
+      sha256: file.sha256,
+      md5: file.md5,
+      gz: { size: gzipLength(file), sha256: file.gz_sha256 },
+    }))
   }
 
   /** The md5 of an archive that was computed to have this sha256; undefined when there is none (yet). */
   md5OfSha256(sha256: string): string | undefined {
-    return this.#ledger.md5OfSha256(sha256)
+    return this.#parts.ledger.md5OfSha256(sha256)
+  }
+
+  /** The index of the stored archive of a tag, and what it lies beside; undefined for archives of other tools. */
+  async index(entry: CatalogueEntry): Promise<{ key: string; index: MemberIndex } | undefined> {
+    for (const key of archiveKeys(entry, 'stored')) {
+      const identity = await this.#parts.store.identify(key)
+      if (identity === undefined) continue
+      const index = await this.#parts.shelf.indexOf(key, identity)
+      return index && { key, index }
+    }
+    return undefined
+  }
+
+  /** Opens an archive with its index; one that is not the archive of the config is not sent. */
+  async #open(entry: CatalogueEntry, form: ArchiveForm): Promise<OpenedArchive> {
+    for (const key of archiveKeys(entry, form)) {
+      const object = await this.#parts.store.open(key)
+      if (object === undefined) continue
+      const index = await this.#parts.shelf.indexOf(key, object).catch(async error => {
+        await object.close()
+        throw error
+      })
+      const claimed = claimedDigest(entry, 'stored')
+      if (index === undefined || claimed === '' || index.archive.md5 === claimed)
+        return { object, key, index }
+      // Replaced under a running server: the new config has not been read yet.
+      await object.close()
+      throw new ArchiveDamaged(registryPathOf(entry))
+    }
+    throw new ArchiveMissing(registryPathOf(entry))
+  }
+
+  async #legacyFile(entry: CatalogueEntry): Promise<Blob> {
+    for (const key of archiveKeys(entry, 'legacy')) {
+      const object = await this.#parts.store.open(key)
+      if (object !== undefined) return this.#stored(entry, 'legacy', key, object)
+    }
+    throw new ArchiveMissing(registryPathOf(entry))
+  }
+
+  async #stored(
+    entry: CatalogueEntry,
+    form: ArchiveForm,
+    key: string,
+    object: StoredObject,
+  ): Promise<Blob> {
+    const known = this.#parts.ledger.known(key, object)
+    const claimed = claimedDigest(entry, form)
+    if (known !== undefined && claimed !== '' && known.md5 !== claimed) {
+      await object.close()
+      throw new ArchiveDamaged(registryPathOf(entry))
+    }
+    // What is no md5 (an empty or broken value) is no tag; it is reported once the bytes were read.
+    const etag = isMd5(claimed) ? claimed : known?.md5
+    return storedBlob(object, {
+      mediaType: OCTETS,
+      ...(etag !== undefined && { etag }),
+      ...(known && { digests: { sha256: known.sha256, md5: known.md5 } }),
+    })
+  }
+
+  #legacyDigests(index: MemberIndex, alias: string): ArchiveDigests | undefined {
+    return index.views.legacy[alias] ?? this.#parts.contents.view(index.archive.md5, alias)
+  }
+
+  async #indexed(entry: CatalogueEntry): Promise<IndexedArchive | undefined> {
+    const opened = await this.#open(entry, 'stored').catch(error => {
+      // Without its archive an asset may still have an unpacked copy.
+      if (error instanceof ArchiveMissing) return undefined
+      throw error
+    })
+    if (opened?.index !== undefined) return { object: opened.object, index: opened.index }
+    await opened?.object.close()
+    return undefined
+  }
+
+  async #foreignFile(entry: CatalogueEntry, path: string): Promise<Blob | undefined> {
+    const parts = path.split('/')
+    // The store keeps the path below its root; this keeps it below the asset.
+    if (parts.some(part => part === '' || part === '.' || part === '..')) return undefined
+    for (const folder of unpackedKeys(entry)) {
+      const object = await this.#parts.store.open(`${folder}/${path}`)
+      if (object !== undefined) return storedBlob(object, { mediaType: OCTETS })
+    }
+    const archive = await this.#foreignArchive(entry)
+    return archive && this.#parts.foreign.file(archive.key, archive.identity, path)
+  }
+
+  async #foreignFiles(entry: CatalogueEntry): Promise<ListedFile[]> {
+    for (const folder of unpackedKeys(entry)) {
+      const listed = await this.#parts.store.list(folder)
+      if (listed.length > 0) return listed
+    }
+    const archive = await this.#foreignArchive(entry)
+    return archive === undefined ? [] : this.#parts.foreign.files(archive.key, archive.identity)
+  }
+
+  /** An archive of another tool, unless the asset has an unpacked copy. */
+  async #foreignArchive(
+    entry: CatalogueEntry,
+  ): Promise<{ key: string; identity: Identity } | undefined> {
+    for (const folder of unpackedKeys(entry)) {
+      if ((await this.#parts.store.list(folder)).length > 0) return undefined
+    }
+    for (const key of archiveKeys(entry, 'stored')) {
+      const identity = await this.#parts.store.identify(key)
+      if (identity !== undefined) return { key, identity }
+    }
+    return undefined
   }
 }
 
-/** Folders that may hold a form of a genome's files, the first one that has the file counts. */
-export function foldersOf({ genome }: CatalogueEntry, form: ArchiveForm): readonly string[] {
-  return form === 'stored' ? [genome.folder] : [nameOf(genome), genome.folder]
-}
-
-/** Key of an archive in the store. */
-export function archiveKey(entry: CatalogueEntry, form: ArchiveForm): string {
-  // Without a digest of its own there is no alias-named archive: v1 and v2 then serve the stored one, as the peer does.
-  const [folder] = foldersOf(entry, hasLegacy(entry) ? form : 'stored')
-  return `${folder}/${archiveName(entry)}`
-}
-
-/** The md5 that the config claims for an archive; empty when it claims none. */
-export function claimedDigest(entry: CatalogueEntry, form: ArchiveForm): string {
-  return form === 'legacy' && hasLegacy(entry)
-    ? entry.tag.legacyArchiveDigest
-    : entry.tag.archiveDigest
-}
-
-/** File name of an archive, the name clients expect in `Content-Disposition`. */
-export function archiveName({ asset, tag }: CatalogueEntry): string {
-  return `${asset.name}__${tag.name}.tgz`
-}
-
-/** File name of a side file. */
-export function sideFileName({ asset, tag }: CatalogueEntry, file: SideFile): string {
-  const name = `${asset.name}__${tag.name}`
-  if (file === 'log') return `build_log_${name}.md`
-  return file === 'recipe' ? `build_recipe_${name}.json` : `asset_dir_contents_${name}.json`
-}
-
-function unpackedKey(entry: CatalogueEntry): string {
-  return `${entry.genome.folder}/${entry.asset.name}__${entry.tag.name}`
-}
-
-function hasLegacy({ tag }: CatalogueEntry): boolean {
-  return tag.legacyArchiveDigest !== ''
+async function indexedFile(archive: IndexedArchive, path: string): Promise<Blob | undefined> {
+  const found = findMember(archive.index, path)
+  if (found?.form === 'plain') return memberBlob(archive, found.file)
+  if (found?.form === 'gz') return gzipBlob(archive, found.file)
+  await archive.object.close()
+  if (found === undefined) return undefined
+  return found.form === 'gzi' ? gziBlob(found.file) : faiBlob(found.file)
 }

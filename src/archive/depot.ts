@@ -1,12 +1,18 @@
 /** What is served at one moment: a catalogue with its archive folder; reloading makes a new one and swaps it in. */
 import { mkdir } from 'node:fs/promises'
+import { withConfigLock } from '../config/config-lock.ts'
 import { Catalogue } from '../domain/catalogue.ts'
 import { FileStore } from '../storage/file-store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
+import { ArchivePool } from './archive-pool.ts'
+import { ContentIndex } from './content-index.ts'
 import { DigestLedger } from './digest-ledger.ts'
 import { DigestThread } from './digest-thread.ts'
 import { checkFolder, type Damage } from './folder-check.ts'
-import { findServerConfig } from './server-config.ts'
+import { ForeignArchives } from './foreign-archive.ts'
+import { IndexShelf } from './index-shelf.ts'
+import { finishPublishing, isUnfinished } from './publish.ts'
+import { findServerConfig, type ServerConfig } from './server-config.ts'
 
 /** One catalogue with its files; immutable, so a request that holds one never sees two. */
 export interface Generation {
@@ -14,6 +20,8 @@ export interface Generation {
   readonly folder: ArchiveFolder
   readonly store: FileStore
   readonly ledger: DigestLedger
+  readonly shelf: IndexShelf
+  readonly foreign: ForeignArchives
   /** Absolute paths of the configs it was read from. */
   readonly files: readonly string[]
   readonly archiveFolder: string
@@ -46,17 +54,23 @@ export interface CheckProgress {
  * @throws ConfigUnreadable, ConfigInvalid
  */
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
-  const found = await findServerConfig(source.config, source.archiveFolder)
+  const found = await findPublished(source)
   const { config, archiveFolder } = found
   const sameFolder = previous?.archiveFolder === archiveFolder
   // Digests that were computed stay known over a reload: they belong to files, not to configs.
   const ledger = sameFolder ? previous.ledger : new DigestLedger(archiveFolder, source.stateFolder)
   const store = sameFolder ? previous.store : new FileStore(archiveFolder, source.allowedRoots)
+  const shelf = sameFolder ? previous.shelf : new IndexShelf(store)
+  const foreign = sameFolder ? previous.foreign : new ForeignArchives(store)
+  // What an older generation knew of digests counts until this one was checked.
+  const contents = sameFolder ? previous.folder.contents : new ContentIndex()
   return {
     catalogue: new Catalogue(config),
-    folder: new ArchiveFolder(store, ledger),
+    folder: new ArchiveFolder({ store, ledger, shelf, foreign, contents }),
     store,
     ledger,
+    shelf,
+    foreign,
     files: found.files,
     archiveFolder,
     notes: [...found.notes, ...config.warnings],
@@ -65,10 +79,25 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   }
 }
 
+/** The server config, after a publication that a killed archiver has begun was ended. */
+async function findPublished({ config, archiveFolder }: DepotSource): Promise<ServerConfig> {
+  const found = await findServerConfig(config, archiveFolder)
+  if (!(await isUnfinished(found.archiveFolder))) return found
+  try {
+    await withConfigLock(found.config.file, () => finishPublishing(found.archiveFolder))
+    return await findServerConfig(config, archiveFolder)
+  } catch (error) {
+    const note = `an archiver was killed while it published, and this server cannot end its work (${(error as Error).message}); run \`refdepot archive create\` again`
+    return { ...found, notes: [...found.notes, note] }
+  }
+}
+
 /** Holds the current generation, swaps it on reload, and checks its files in the background. */
 export class Depot {
   readonly #source: DepotSource
   readonly #thread = new DigestThread()
+  /** Hashes views of archives whose index lacks them; it has no thread until there is one. */
+  readonly #pool = new ArchivePool(1)
   #current: Generation
   #damages: readonly Damage[] = []
   #progress: CheckProgress = { state: 'waiting', checked: 0, total: 0 }
@@ -132,13 +161,20 @@ export class Depot {
     this.#checking.abort()
     const control = new AbortController()
     this.#checking = control
-    const { catalogue, store, ledger } = this.#current
+    const { catalogue, store, ledger, shelf, folder } = this.#current
     this.#progress = { state: 'running', checked: 0, total: 0 }
+    const contents = new ContentIndex()
     const damages = await checkFolder({
       catalogue,
       store,
       ledger,
-      ...(deep && { digests: key => this.#thread.digests(store.pathOf(key)) }),
+      shelf,
+      contents,
+      ...(deep && {
+        digests: key => this.#thread.digests(store.pathOf(key)),
+        viewDigests: (key, index, naming) =>
+          this.#pool.viewDigests({ archive: store.pathOf(key), index, naming }),
+      }),
       signal: control.signal,
       onProgress: (checked, total) => {
         if (!control.signal.aborted) this.#progress = { state: 'running', checked, total }
@@ -146,6 +182,8 @@ export class Depot {
     })
     if (control.signal.aborted) return this.#damages
     this.#damages = damages
+    contents.complete = true
+    folder.contents = contents
     this.#progress = { ...this.#progress, state: 'done' }
     return damages
   }
@@ -154,5 +192,6 @@ export class Depot {
   async close(): Promise<void> {
     this.#checking.abort()
     await this.#thread.stop()
+    await this.#pool.stop()
   }
 }

@@ -19,7 +19,8 @@ interface LedgerRecord extends ArchiveDigests {
   readonly inode: string
 }
 
-const SUFFIX = '.digests.json'
+/** What the record of an archive's digests is called: the archive's name with this behind it. */
+export const LEDGER_SUFFIX = '.digests.json'
 
 /** What is known of the digests of archives; see the head of this file. */
 export class DigestLedger {
@@ -95,7 +96,7 @@ export class DigestLedger {
   }
 
   #places(key: string): string[] {
-    const name = key + SUFFIX
+    const name = key + LEDGER_SUFFIX
     const beside = join(this.#folder, name)
     return this.#stateFolder === undefined ? [beside] : [beside, join(this.#stateFolder, name)]
   }
@@ -107,6 +108,18 @@ function isFor(record: LedgerRecord, identity: Identity): boolean {
     record.modifiedMs === identity.modifiedMs &&
     record.inode === identity.inode
   )
+}
+
+/** The record of digests of a file in a given state, as it lies beside an archive. */
+export function ledgerText(
+  { size, modifiedMs, inode }: Identity,
+  { md5, sha256 }: Pick<ArchiveDigests, 'md5' | 'sha256'>,
+): string {
+  return textOf({ format: 1, md5, sha256, size, modifiedMs, inode })
+}
+
+function textOf(record: LedgerRecord): string {
+  return `${JSON.stringify(record)}\n`
 }
 
 /** A record that cannot be read or understood is as good as none: it is computed again. */
@@ -124,7 +137,7 @@ async function writeRecord(path: string, record: LedgerRecord): Promise<boolean>
   const temporary = `${path}.${process.pid}.part`
   try {
     await mkdir(dirname(path), { recursive: true })
-    await writeFile(temporary, `${JSON.stringify(record)}\n`, { flush: true })
+    await writeFile(temporary, textOf(record), { flush: true })
     await rename(temporary, path)
     return true
   } catch {

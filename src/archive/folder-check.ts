@@ -2,10 +2,15 @@
 import type { ArchiveForm, Catalogue, CatalogueEntry } from '../domain/catalogue.ts'
 import { registryPathOf } from '../domain/catalogue.ts'
 import { RefdepotError } from '../domain/errors.ts'
+import { nameOf } from '../domain/genome.ts'
 import type { Store } from '../storage/store.ts'
-import { archiveKey, claimedDigest } from './archive-folder.ts'
+import { legacyNaming, type ViewNaming } from './archive-layout.ts'
+import { archiveKeys, claimedDigest } from './archive-places.ts'
+import type { ContentIndex } from './content-index.ts'
 import type { DigestLedger } from './digest-ledger.ts'
 import type { FileDigests } from './file-digests.ts'
+import type { IndexShelf } from './index-shelf.ts'
+import type { MemberIndex, ViewDigests } from './member-index.ts'
 
 /** Something wrong with one archive. */
 export interface Damage {
@@ -28,6 +33,15 @@ export interface FolderCheck {
   readonly catalogue: Catalogue
   readonly store: Store
   readonly ledger: DigestLedger
+  readonly shelf: IndexShelf
+  /** Filled with the digests of everything that has an index. */
+  readonly contents: ContentIndex
+  /** Computes the digests of a view that an index lacks (an alias that came later). */
+  readonly viewDigests?: (
+    key: string,
+    index: MemberIndex,
+    naming: ViewNaming,
+  ) => Promise<ViewDigests>
   /** Computes digests of a key; without it only existence and size are looked at. */
   readonly digests?: (key: string) => Promise<FileDigests>
   readonly signal?: AbortSignal
@@ -48,7 +62,7 @@ interface ExpectedFile {
  * Digests that were computed before for the same state of a file are not computed again.
  */
 export async function checkFolder(check: FolderCheck): Promise<Damage[]> {
-  const files = [...expectedFiles(check.catalogue)]
+  const files = await expectedFiles(check)
   const damages: Damage[] = []
   let done = 0
   for (const file of files) {
@@ -68,6 +82,8 @@ export async function checkFolder(check: FolderCheck): Promise<Damage[]> {
 }
 
 async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<Verdict | undefined> {
+  const index = await indexOf(check, file.entry)
+  if (file.form === 'legacy' && index !== undefined) return checkView(file, index.index)
   const identity = await check.store.identify(file.key)
   if (identity === undefined) {
     // With remotes the archives lie elsewhere; what lies here is checked all the same.
@@ -84,19 +100,76 @@ async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<Verdic
     }
     await check.ledger.keep(file.key, identity, digests)
   }
+  if (index !== undefined) await takeIn(check, file.entry, index)
   const known = check.ledger.known(file.key, identity)
   if (known === undefined || known.md5 === file.md5) return undefined
   const reason = `its md5 is ${known.md5}, but the config says ${file.md5}`
   return { problem: 'damaged', reason }
 }
 
-function* expectedFiles(catalogue: Catalogue): Generator<ExpectedFile> {
-  for (const entry of catalogue.entries()) {
-    yield expected(entry, 'stored')
-    if (entry.tag.legacyArchiveDigest !== '') yield expected(entry, 'legacy')
+/** With an index the alias-named archive is made of the stored one: only the claim of the config can be wrong. */
+function checkView({ entry, md5 }: ExpectedFile, index: MemberIndex): Verdict | undefined {
+  const view = index.views.legacy[nameOf(entry.genome)]
+  if (view === undefined || view.md5 === md5) return undefined
+  const reason = `the alias-named archive has the md5 ${view.md5}, but the config says ${md5}`
+  return { problem: 'damaged', reason }
+}
+
+async function indexOf(
+  { store, shelf }: FolderCheck,
+  entry: CatalogueEntry,
+): Promise<{ key: string; index: MemberIndex } | undefined> {
+  for (const key of archiveKeys(entry, 'stored')) {
+    const identity = await store.identify(key)
+    if (identity === undefined) continue
+    const index = await shelf.indexOf(key, identity)
+    return index?.archive.md5 === claimedDigest(entry, 'stored') ? { key, index } : undefined
+  }
+  return undefined
+}
+
+/** Learns the digests of an archive and what is in it; views of aliases that came after it was made are hashed now. */
+async function takeIn(
+  { contents, viewDigests }: FolderCheck,
+  entry: CatalogueEntry,
+  { key, index }: { key: string; index: MemberIndex },
+): Promise<void> {
+  contents.add(entry, index)
+  for (const alias of entry.genome.aliases) {
+    const known = index.views.legacy[alias] ?? contents.view(index.archive.md5, alias)
+    if (known !== undefined || viewDigests === undefined) continue
+    const digests = await viewDigests(key, index, legacyNaming(index.asset, alias))
+    contents.addView(entry, index, alias, digests)
   }
 }
 
-function expected(entry: CatalogueEntry, form: ArchiveForm): ExpectedFile {
-  return { entry, form, key: archiveKey(entry, form), md5: claimedDigest(entry, form) }
+async function expectedFiles({ catalogue, store }: FolderCheck): Promise<ExpectedFile[]> {
+  const files: ExpectedFile[] = []
+  for (const entry of catalogue.entries()) {
+    files.push(await expected(store, entry, 'stored'))
+    if (entry.tag.legacyArchiveDigest !== '') files.push(await expected(store, entry, 'legacy'))
+  }
+  return files
+}
+
+/** A file that is nowhere is missing where it usually lies. */
+async function expected(
+  store: Store,
+  entry: CatalogueEntry,
+  form: ArchiveForm,
+): Promise<ExpectedFile> {
+  const [usual, ...others] = archiveKeys(entry, form) as [string, ...string[]]
+  let key = usual
+  for (const other of (await exists(store, usual)) ? [] : others) {
+    if (await exists(store, other)) key = other
+  }
+  return { entry, form, key, md5: claimedDigest(entry, form) }
+}
+
+/** A file that cannot be looked at is reported when it is checked. */
+function exists(store: Store, key: string): Promise<boolean> {
+  return store.identify(key).then(
+    identity => identity !== undefined,
+    () => true,
+  )
 }

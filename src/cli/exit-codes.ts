@@ -3,11 +3,21 @@ import type { ErrorCode } from '../domain/errors.ts'
 import { RefdepotError } from '../domain/errors.ts'
 
 /** Exit codes of every command. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, digestMismatch: 5 } as const
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  digestMismatch: 5,
+  partial: 6,
+} as const
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'setting-invalid': EXIT.usage,
   'config-unreadable': EXIT.notFound,
+  'unknown-genome': EXIT.notFound,
+  'unknown-asset': EXIT.notFound,
+  'unknown-tag': EXIT.notFound,
 }
 
 /** The exit code an error ends in. */

@@ -39,7 +39,12 @@ async function openApiDocument(): Promise<object> {
 
 function settingsPage(): string {
   const rows = SETTINGS.map(row => {
-    const flag = 'short' in row ? `\`-${row.short}\`, \`--${row.name}\`` : `\`--${row.name}\``
+    const flag =
+      'archiver' in row
+        ? ''
+        : 'short' in row
+          ? `\`-${row.short}\`, \`--${row.name}\``
+          : `\`--${row.name}\``
     const names = row.environment.map(name => `\`${name}\``).join(', ')
     const fallback = row.default === '' ? '' : `\`${row.default}\``
     return `| ${flag} | ${names} | \`${row.name}\` | ${fallback} | ${row.description} |`

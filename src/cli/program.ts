@@ -1,7 +1,9 @@
 /** The command line: its commands, flags and help. */
 import { Command, CommanderError, Option } from 'commander'
 import { SETTINGS } from '../config/settings.ts'
+import { archiveCommands } from './archive-commands.ts'
 import { type CheckOptions, runCheck } from './check.ts'
+import { configCommands } from './config-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { runServe } from './serve.ts'
 import { packageVersion } from './version.ts'
@@ -30,6 +32,11 @@ export async function runProgram(
       ? runCheck(flags as CheckOptions)
       : runServe(flags, options.port))
   })
+  const settle = async (running: Promise<number>) => {
+    code = await running
+  }
+  archiveCommands(program, settle)
+  configCommands(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
@@ -53,6 +60,7 @@ function serveCommand(program: Command, { port }: ProgramOptions): Command {
     .option('--deep', 'with --check: hash every archive')
     .option('-d, --dbg', 'debug messages: the same as --log-level debug')
   for (const row of SETTINGS) {
+    if ('archiver' in row) continue
     const short = 'short' in row ? `-${row.short}, ` : ''
     const shown = row.name === 'port' && port !== undefined ? port : row.default
     const fallback = shown === '' ? '' : ` (default: ${shown})`

@@ -19,6 +19,8 @@ export interface SettingRow {
   readonly environment: readonly string[]
   readonly default: string
   readonly description: string
+  /** Set for settings of the archiver, which the server only lets pass. */
+  readonly archiver?: true
   /** What is allowed, for error messages; undefined = anything. */
   readonly allowed?: { readonly pattern: RegExp; readonly wording: string }
 }
@@ -133,6 +135,16 @@ export const SETTINGS = [
       wording: LOG_LEVELS.join(', '),
     },
   },
+  {
+    name: 'archive-layout',
+    value: 'LAYOUT',
+    environment: [],
+    default: 'refgenieserver',
+    description:
+      'Folders that `archive create` makes: those of refgenieserver, or (`refgenie1`) of refgenie 1.x; both are served',
+    archiver: true,
+    allowed: { pattern: /^(?:refgenieserver|refgenie1)$/, wording: 'refgenieserver or refgenie1' },
+  },
 ] as const satisfies readonly SettingRow[]
 
 /** Name of a setting. */
@@ -181,6 +193,12 @@ function pick(row: SettingRow, sources: SettingSources): { value: string; source
   if (inFile === undefined || inFile === null) return { value: row.default, source: row.name }
   if (typeof inFile === 'string') return { value: inFile, source: `${row.name} in the config` }
   throw new SettingInvalid(`${row.name} in the config`, JSON.stringify(inFile), 'a single value')
+}
+
+/** What is allowed for a setting instead of a value; undefined when the value is fine. The name must be one of the table. */
+export function settingProblem(name: string, value: string): string | undefined {
+  const row: SettingRow | undefined = SETTINGS.find(setting => setting.name === name)
+  return row?.allowed?.pattern.test(value) === false ? row.allowed.wording : undefined
 }
 
 /** The values of a setting that is a comma-separated list. */

@@ -15,10 +15,17 @@ export type ErrorCode =
   | 'invalid-parameter'
   | 'archive-missing'
   | 'archive-damaged'
+  | 'archive-replaced'
   | 'digest-pending'
   | 'storage-failed'
+  | 'storage-write-failed'
+  | 'config-locked'
   | 'outside-root'
   | 'short-read'
+  | 'source-refused'
+  | 'source-changed'
+  | 'asset-incomplete'
+  | 'disk-full'
   | 'config-invalid'
   | 'config-unreadable'
   | 'setting-invalid'
@@ -83,6 +90,20 @@ export class ArchiveDamaged extends RefdepotError {
   }
 }
 
+/** Thrown when an archive is asked for by a digest whose bytes were repacked: the same files are in another archive now. */
+export class ArchiveReplaced extends RefdepotError {
+  readonly code = 'archive-replaced'
+  /** md5 of the archive that took its place. */
+  readonly replacedBy: string
+
+  constructor(digest: string, replacedBy: string) {
+    super(
+      `the archive ${digest} was repacked; the same files are in the archive ${replacedBy}, at /archives/${replacedBy}`,
+    )
+    this.replacedBy = replacedBy
+  }
+}
+
 /** Thrown when digests are asked for that are still being computed. */
 export class DigestPending extends RefdepotError {
   readonly code = 'digest-pending'
@@ -107,6 +128,27 @@ export class StorageFailed extends RefdepotError {
     super(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     })
+    this.path = path
+  }
+}
+
+// What an operator can do about answers of the kernel.
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space',
+  EDQUOT: 'the quota is used up; free some space',
+  EROFS: 'the file system is read-only',
+  EACCES: 'no permission; run it as a user who may write there',
+  EPERM: 'no permission; run it as a user who may write there',
+}
+
+/** Thrown when something cannot be written; what was there before is untouched. */
+export class StorageWriteFailed extends RefdepotError {
+  readonly code = 'storage-write-failed'
+  readonly path: string
+
+  constructor(path: string, cause: unknown) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    super(`cannot write ${path}: ${ADVICE[code] ?? message}`, { cause })
     this.path = path
   }
 }

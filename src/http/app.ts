@@ -8,6 +8,7 @@ import { handleErrors } from './errors.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { registerRefgenie } from './refgenie-route.ts'
+import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
 import { privateRoutes } from './routes/private-api.ts'
@@ -75,6 +76,7 @@ export async function buildApp({ depot, settings, logger }: AppParts): Promise<F
     registerRefgenie(routes, parts, privateRoutes())
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
+    nativeDigestRoutes(routes, parts)
     systemRoutes(routes, parts)
     done()
   })

@@ -94,10 +94,16 @@ function assetOf(asset: Asset): object {
  * the digest of the genome replaced by a name in every text.
  *
  * @param alias - the name to put in
+ * @param digest - md5 of the archive with names of this alias
  */
-export function legacyAttributes(genome: Genome, tag: Tag, alias: string): Record<string, unknown> {
+export function legacyAttributes(
+  genome: Genome,
+  tag: Tag,
+  alias: string,
+  digest: string,
+): Record<string, unknown> {
   const { legacy_archive_digest: legacy, ...rest } = tag.attributes
-  const attributes = typeof legacy === 'string' ? { ...rest, archive_digest: legacy } : rest
+  const attributes = typeof legacy === 'string' ? { ...rest, archive_digest: digest } : rest
   const inText = JSON.stringify(alias).slice(1, -1)
   return JSON.parse(JSON.stringify(attributes).replaceAll(genome.digest, inText))
 }

@@ -1,7 +1,8 @@
 /** The files of the refgenie APIs: archives, logs, recipes and lists of contents, from here or from a remote. */
-import { archiveName, foldersOf, type SideFile, sideFileName } from '../archive/archive-folder.ts'
+import { archiveName, foldersOf, type SideFile, sideFileName } from '../archive/archive-places.ts'
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { ArchiveMissing } from '../domain/errors.ts'
+import { nameOf } from '../domain/genome.ts'
 import { json } from './answers.ts'
 import { RefgenieError } from './errors.ts'
 import type { RefgenieAnswer, RefgenieCall } from './refgenie-route.ts'
@@ -19,7 +20,8 @@ export async function archiveAnswer(
   const remote = remoteUrl(call, entry, form, filename)
   if (remote !== undefined) return { redirect: remote }
   try {
-    return { blob: await call.generation.folder.archive(entry, form), filename, data: true }
+    const blob = await call.generation.folder.archive(entry, form, aliasFor(call, entry))
+    return { blob, filename, data: true }
   } catch (error) {
     if (error instanceof ArchiveMissing) throw new RefgenieError(404, missing)
     throw error
@@ -54,6 +56,12 @@ export async function jsonFileAnswer(
   const value = await readSideJson(call.generation.folder, entry, file, form)
   if (value === undefined) throw new RefgenieError(404, missing)
   return { blob: json(value) }
+}
+
+/** The name the caller used for the genome; a caller with a digest gets the first alias. */
+export function aliasFor(call: RefgenieCall, { genome }: CatalogueEntry): string {
+  const typed = call.path('genome')
+  return genome.aliases.includes(typed) ? typed : nameOf(genome)
 }
 
 function remoteUrl(

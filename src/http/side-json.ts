@@ -1,5 +1,6 @@
 /** Reads the JSON files beside an archive. */
-import { type ArchiveFolder, type SideFile, sideFileName } from '../archive/archive-folder.ts'
+import type { ArchiveFolder } from '../archive/archive-folder.ts'
+import { type SideFile, sideFileName } from '../archive/archive-places.ts'
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { StorageFailed } from '../domain/errors.ts'
 

@@ -17,6 +17,21 @@ export function chunkSize(streams: number): number {
   return Math.min(LARGEST_CHUNK, Math.max(SMALLEST_CHUNK, share))
 }
 
+/** Counts a stream of another kind among those that share the budget; the answer takes it back. */
+export function countStream(): () => void {
+  let counted = true
+  active += 1
+  return () => {
+    if (counted) active -= 1
+    counted = false
+  }
+}
+
+/** The size of the next read of a counted stream. */
+export function nextChunkSize(): number {
+  return chunkSize(active)
+}
+
 /** A stream of one range of a file; it closes the file at its end. */
 export class FileStream extends Readable {
   readonly #file: FileHandle

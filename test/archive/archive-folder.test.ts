@@ -1,13 +1,17 @@
 import { appendFile, chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type ArchiveFolder, archiveKey, foldersOf } from '../../src/archive/archive-folder.ts'
+import type { ArchiveFolder } from '../../src/archive/archive-folder.ts'
+import { archiveKeys, foldersOf } from '../../src/archive/archive-places.ts'
+import { ContentIndex } from '../../src/archive/content-index.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { DigestLedger } from '../../src/archive/digest-ledger.ts'
 import { DigestThread } from '../../src/archive/digest-thread.ts'
 import { fileDigests } from '../../src/archive/file-digests.ts'
 import { checkFolder } from '../../src/archive/folder-check.ts'
+import { IndexShelf } from '../../src/archive/index-shelf.ts'
 import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
+import type { Store } from '../../src/storage/store.ts'
 import { exampleCopy, T7_FASTA } from '../support/example-folder.ts'
 import { aGenome, anAsset, aTag, T7 } from '../support/genome-fixtures.ts'
 
@@ -19,6 +23,12 @@ async function openExample(t: Test) {
     depot.current.catalogue.entry('t7', 'fasta', tag) as CatalogueEntry
   return { folder, config, depot, entry }
 }
+
+/** What a check learns from indexes, which these archives do not have. */
+const learning = (store: Store) => ({
+  shelf: new IndexShelf(store),
+  contents: new ContentIndex(),
+})
 
 const md5Of = async (folder: string, key: string) => (await fileDigests(join(folder, key))).md5
 
@@ -47,11 +57,11 @@ t.test('the legacy archive lies in the folder of the first alias', async t => {
   const genome = aGenome(T7, [anAsset()], { aliases: [], folder: 'old' })
   const bare = { genome, asset: anAsset(), tag: aTag() }
   t.equal(
-    archiveKey(bare, 'legacy'),
+    archiveKeys(bare, 'legacy')[0],
     'old/fasta__default.tgz',
     'without legacy digest the stored one',
   )
-  t.same(foldersOf(bare, 'legacy'), [T7, 'old'])
+  t.same(foldersOf(bare, 'legacy'), [T7, `${T7}/fasta/default`, 'old', 'old/fasta/default'])
 })
 
 t.test('an archive without any digest in the config is served under its computed one', async t => {
@@ -143,7 +153,7 @@ t.test('a digest is computed once for a state of a file, and again when it chang
       hashed += 1
       return fileDigests(store.pathOf(key))
     }
-    await checkFolder({ catalogue, store, ledger, digests })
+    await checkFolder({ ...learning(store), catalogue, store, ledger, digests })
     return hashed
   }
   const fresh = new DigestLedger(folder)
@@ -189,6 +199,7 @@ t.test(
     const ledger = new DigestLedger('/nowhere')
     const seen: number[] = []
     const damages = await checkFolder({
+      ...learning(store),
       catalogue,
       store,
       ledger,
@@ -202,11 +213,11 @@ t.test(
     t.match(damages, [{ file: T7_FASTA, problem: 'changing' }])
     t.equal(seen.length, 14)
     const broken = { ...store, identify: () => store.identify('../x') } as never
-    const unreadable = await checkFolder({ catalogue, store: broken, ledger })
+    const unreadable = await checkFolder({ ...learning(store), catalogue, store: broken, ledger })
     t.equal(unreadable.length, 14)
     t.match(unreadable[0], { problem: 'unreadable' })
     const bug = { ...store, identify: () => Promise.reject(new TypeError('bug')) } as never
-    await t.rejects(checkFolder({ catalogue, store: bug, ledger }), TypeError)
+    await t.rejects(checkFolder({ ...learning(store), catalogue, store: bug, ledger }), TypeError)
   },
 )
 

@@ -1,6 +1,6 @@
 /** What the native routes share: finding the tag that a URL names, and its JSON. */
 import type { FastifyRequest } from 'fastify'
-import { archiveKey } from '../../archive/archive-folder.ts'
+import { archiveKeys } from '../../archive/archive-places.ts'
 import type { Generation } from '../../archive/depot.ts'
 import { type CatalogueEntry, registryPathOf } from '../../domain/catalogue.ts'
 import { InvalidParameter, NotInCatalogue } from '../../domain/errors.ts'
@@ -74,10 +74,7 @@ export async function assetRecord(
   absolute: (path: string) => string,
 ): Promise<object> {
   const { genome, asset, tag } = entry
-  const key = archiveKey(entry, 'stored')
-  // A file that cannot be looked at is shown without its facts; asking for it says why.
-  const file = await store.identify(key).catch(() => undefined)
-  const known = file && ledger.known(key, file)
+  const { file, known } = await factsOf({ store, ledger }, entry)
   return {
     registry_path: registryPathOf(entry),
     genome: { digest: genome.digest, aliases: genome.aliases },
@@ -100,4 +97,17 @@ export async function assetRecord(
     parents: tag.parents,
     children: tag.children,
   }
+}
+
+/** Size, time and digests of the archive, as far as they are known. */
+async function factsOf(
+  { store, ledger }: Pick<Generation, 'store' | 'ledger'>,
+  entry: CatalogueEntry,
+) {
+  for (const key of archiveKeys(entry, 'stored')) {
+    // A file that cannot be looked at is shown without its facts; asking for it says why.
+    const file = await store.identify(key).catch(() => undefined)
+    if (file !== undefined) return { file, known: ledger.known(key, file) }
+  }
+  return { file: undefined, known: undefined }
 }

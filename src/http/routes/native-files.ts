@@ -1,11 +1,10 @@
-/** Native routes of what belongs to one tag: archive, recipe, log, digest, contents, files, checksums; archives by digest. */
+/** Native routes of what belongs to one tag: archive, recipe, log, digest, contents, files, checksums. */
 
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { archiveName, sideFileName } from '../../archive/archive-folder.ts'
+import { archiveName, sideFileName } from '../../archive/archive-places.ts'
 import type { Generation } from '../../archive/depot.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
-import { isMd5, isSha256 } from '../../domain/digest.ts'
 import { NotInCatalogue } from '../../domain/errors.ts'
 import { json, text } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
@@ -23,8 +22,17 @@ type Answer = (
 
 const PATH = '/{genome}/assets/{asset}'
 const UNAVAILABLE = { 503: unavailable() }
+const ARCHIVE_FORMAT = {
+  format: Type.Optional(
+    Type.Union([Type.Literal('tgz'), Type.Literal('tar')], {
+      default: 'tgz',
+      description:
+        '`tar` sends the archive without compression, for readers that take one gzip member only',
+    }),
+  ),
+}
 
-/** Registers the native routes of one tag, and archives by digest. */
+/** Registers the native routes of one tag. */
 export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void {
   const route = (below: string, schema: object, answer: Answer, more: object = {}) =>
     app.get(`/:genome/assets/:asset${below}`, { schema, ...more }, (request, reply) => {
@@ -34,7 +42,7 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
 
   route(
     '/archive',
-    schemaOf('get_archive', 'The archive of a tag', archiveResponses()),
+    schemaOf('get_archive', 'The archive of a tag', archiveResponses(), ARCHIVE_FORMAT),
     sendArchive,
   )
   route('/log', schemaOf('get_log', 'The build log of a tag', bytesResponses('The log')), sendLog)
@@ -51,21 +59,28 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
     ),
   })
   route('/checksums', checksums, sendChecksums)
-  const files = schemaOf('list_files', 'Unpacked files of a tag with sizes', fileList())
+  const files = schemaOf('list_files', 'Files of a tag with sizes and digests', fileList())
   route('/files', files, sendFileList)
   route('/files/', { ...files, hide: true }, sendFileList)
   const params = parametersOf(`${PATH}/files/{path}`)
-  const file = schemaOf('get_file', 'One unpacked file', bytesResponses('The file'))
+  const file = schemaOf(
+    'get_file',
+    'One file of a tag, or with `.gz`, `.gz.gzi` and (FASTA) `.gz.fai` behind its path what is made of it',
+    bytesResponses('The file'),
+  )
   // The document says `path` where the router says `*`, so the router's value is not checked against it.
   route('/files/*', { ...file, params }, sendFile, { validatorCompiler: () => () => true })
-  byDigest(app, parts)
 }
 
-const sendArchive: Answer = async ({ generation, entry }, request, reply) =>
-  deliver(request, reply, await generation.folder.archive(entry, 'stored'), {
-    filename: archiveName(entry),
-    data: true,
-  })
+const sendArchive: Answer = async ({ generation: { folder }, entry }, request, reply) => {
+  const name = archiveName(entry)
+  if ((request.query as { format?: string }).format === 'tar') {
+    const filename = name.replace(/\.tgz$/, '.tar')
+    return deliver(request, reply, await folder.tar(entry), { filename, data: true })
+  }
+  const blob = await folder.archive(entry, 'stored')
+  return deliver(request, reply, blob, { filename: name, data: true })
+}
 
 const sendLog: Answer = async ({ generation, entry }, request, reply) => {
   const blob = await generation.folder.sideFile(entry, 'log', 'stored')
@@ -103,28 +118,6 @@ const sendFile: Answer = async ({ generation, entry }, request, reply) => {
   const path = (request.params as { '*': string })['*']
   const blob = await generation.folder.file(entry, path)
   return deliver(request, reply, blob, { data: true })
-}
-
-/** Archives by their own digest: what is sent can never change, so it may be kept for ever once the digest was checked. */
-function byDigest(app: FastifyInstance, parts: RouteParts): void {
-  const schema = {
-    ...schemaOf('get_archive_by_digest', 'An archive by its digest', archiveResponses()),
-    params: parametersOf('/{digest}'),
-    querystring: Type.Object({}),
-  }
-  app.get('/archives/:digest', { schema }, async (request, reply) => {
-    const { digest } = request.params as { digest: string }
-    const { catalogue, folder } = parts.generationFor(request)
-    const md5 = isSha256(digest) ? folder.md5OfSha256(digest) : digest
-    const match = md5 !== undefined && isMd5(md5) ? catalogue.archive(md5) : undefined
-    if (match === undefined) {
-      const message = `there is no archive with the digest '${digest}' here; give the md5 or sha256 of an archive`
-      throw new NotInCatalogue('unknown-archive', digest, message)
-    }
-    const blob = await folder.archive(match, match.form)
-    const cache = blob.digests.md5 === undefined ? 'revalidate' : 'immutable'
-    return deliver(request, reply, blob, { filename: archiveName(match), data: true, cache })
-  })
 }
 
 function absent(file: string): NotInCatalogue {
@@ -168,9 +161,21 @@ function paths(): object {
 }
 
 function fileList(): object {
-  const schema = Type.Array(Type.Object({ path: Type.String(), size: Type.Integer() }))
-  const example = [{ path: 't7.fa', size: 40523 }]
-  return { 200: responseOf('Files with bytes', 'application/json', schema, example) }
+  const sha256 = Type.String({ description: 'Unknown for archives of other tools' })
+  const schema = Type.Array(
+    Type.Object({
+      path: Type.String(),
+      size: Type.Integer({ description: 'Bytes' }),
+      sha256: Type.Optional(sha256),
+      md5: Type.Optional(Type.String()),
+      gz: Type.Optional(
+        Type.Object({ size: Type.Integer(), sha256 }, { description: 'The same file as `.gz`' }),
+      ),
+    }),
+  )
+  return {
+    200: responseOf('The files', 'application/json', schema, [{ path: 't7.fa', size: 40523 }]),
+  }
 }
 
 function digestResponse(): object {

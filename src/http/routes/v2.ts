@@ -5,7 +5,7 @@ import { nameOf } from '../../domain/genome.ts'
 import { byCodePoint } from '../../domain/text-order.ts'
 import { html, json, once } from '../answers.ts'
 import { assetList, genomeAttributes, genomesWith, legacyAttributes } from '../refgenie-content.ts'
-import { archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
+import { aliasFor, archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
 import { found, type RefgenieCall, type RefgenieRoute, TAG_QUERY } from '../refgenie-route.ts'
 import { assetPageAnswer } from './v3-pages.ts'
 
@@ -161,12 +161,13 @@ const ownRoutes: OldRoute[] = [
     query: TAG_QUERY,
     kind: 'json',
     schema: Type.Record(Type.String(), Type.Unknown()),
-    answer: call => {
+    answer: async call => {
       const [genome, asset] = [call.path('genome'), call.path('asset')]
       const { catalogue } = call.generation
       const tag = givenTag(call) ?? catalogue.defaultTag(genome, asset)
       const entry = catalogue.entry(genome, asset, tag)
-      return { blob: json(attributesAs(found(entry, missingTag(genome, asset, tag)), genome)) }
+      const known = found(entry, missingTag(genome, asset, tag))
+      return { blob: json(await attributesFor(call, known)) }
     },
   },
   {
@@ -230,10 +231,11 @@ const v1Attributes: OldRoute = {
   description: 'Attributes of the tag named `default`.',
   kind: 'json',
   schema: Type.Record(Type.String(), Type.Unknown()),
-  answer: call => {
+  answer: async call => {
     const [genome, asset] = [call.path('genome'), call.path('asset')]
     const entry = call.generation.catalogue.entry(genome, asset, 'default')
-    const attributes = attributesAs(found(entry, 'No such genome, asset or tag on server'), genome)
+    const known = found(entry, 'No such genome, asset or tag on server')
+    const attributes = await attributesFor(call, known)
     const renamed = Object.entries(attributes).map(([key, value]) => [
       key === 'asset_path' ? 'path' : key,
       value,
@@ -242,9 +244,14 @@ const v1Attributes: OldRoute = {
   },
 }
 
-/** The attributes under the name the caller used; a caller with a digest gets the first alias. */
-function attributesAs({ genome, tag }: CatalogueEntry, typed: string): Record<string, unknown> {
-  return legacyAttributes(genome, tag, typed === genome.digest ? nameOf(genome) : typed)
+/** The attributes under the name the caller used, with the digest of the archive that name gets. */
+async function attributesFor(
+  call: RefgenieCall,
+  entry: CatalogueEntry,
+): Promise<Record<string, unknown>> {
+  const alias = aliasFor(call, entry)
+  const digest = await call.generation.folder.legacyDigest(entry, alias)
+  return legacyAttributes(entry.genome, entry.tag, alias, digest)
 }
 
 function requested(call: RefgenieCall): CatalogueEntry {

@@ -1,0 +1,50 @@
+/** Digests of an archive while its bytes pass by. */
+import { createHash, type Hash } from 'node:crypto'
+import { CHUNK_SIZE, type ViewDigests } from './member-index.ts'
+
+/** Length, md5 and sha256 of bytes that are given piece by piece. */
+export class ArchiveDigest {
+  readonly #md5 = createHash('md5')
+  readonly #sha256 = createHash('sha256')
+  #size = 0
+
+  update(bytes: Uint8Array): void {
+    this.#md5.update(bytes)
+    this.#sha256.update(bytes)
+    this.#size += bytes.length
+  }
+
+  /** The digests; nothing can be added any more. */
+  end(): ViewDigests {
+    return { size: this.#size, md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') }
+  }
+}
+
+/** sha256 of each {@link CHUNK_SIZE} bytes, the last chunk may be shorter: what a repair compares. */
+export class ChunkDigests {
+  readonly #chunks: string[] = []
+  #hash: Hash = createHash('sha256')
+  #filled = 0
+
+  update(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + CHUNK_SIZE - this.#filled)
+      this.#hash.update(part)
+      this.#filled += part.length
+      at += part.length
+      if (this.#filled === CHUNK_SIZE) this.#close()
+    }
+  }
+
+  /** All digests in order. */
+  end(): string[] {
+    if (this.#filled > 0) this.#close()
+    return this.#chunks
+  }
+
+  #close(): void {
+    this.#chunks.push(this.#hash.digest('hex'))
+    this.#hash = createHash('sha256')
+    this.#filled = 0
+  }
+}

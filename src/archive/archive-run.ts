@@ -1,0 +1,247 @@
+/**
+ * A run of the archiver: packs tags and publishes them.
+ *
+ * Tags are packed one after the other (each uses all threads); while one is packed, the views of the one before are hashed. What is
+ * ready is published in groups: each publication rewrites the config, which is large where there are many archives.
+ */
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
+import type { ArchiveEvent, CreateOptions, CreateSummary } from './archive-events.ts'
+import { type ArchivePlan, learnCollection, type PlannedTag } from './archive-plan.ts'
+import { ArchivePool } from './archive-pool.ts'
+import type { ArchiveTarget } from './archive-target.ts'
+import { withViews } from './archive-views.ts'
+import { assetDigestOf } from './asset-digests.ts'
+import { formatIndex, INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
+import type { Move } from './publish.ts'
+import { publishArchives } from './publish-archives.ts'
+import type { ReadyTag } from './ready-tag.ts'
+import type { ArchivedTag } from './server-record.ts'
+import { type PackedTag, packTag, stageTag } from './stage-archive.ts'
+
+/** The rest of the work on a tag; in an object, so that a function can answer it without waiting for it. */
+interface Finishing {
+  readonly done: Promise<void>
+}
+
+// A publication is due after so many milliseconds, and never takes more than a tenth of the time.
+const PUBLISH_AFTER_MS = 2000
+const PUBLISH_SHARE = 10
+
+/** Finds the files of a tag; `scratch` is a folder it may unpack into. */
+export type Prepare = (entry: CatalogueEntry, scratch: string) => Promise<ReadyTag>
+
+/** What a run works with. */
+export interface RunParts {
+  readonly target: ArchiveTarget
+  readonly options: CreateOptions
+  readonly plan: ArchivePlan
+  /** Run folder. */
+  readonly folder: string
+  readonly ready: Prepare
+}
+
+/** Carries out a plan. */
+export class ArchiveRun {
+  readonly #target: ArchiveTarget
+  readonly #options: CreateOptions
+  readonly #plan: ArchivePlan
+  readonly #folder: string
+  readonly #ready: Prepare
+  readonly #pool: ArchivePool
+  #moves: Move[] = []
+  #records: ArchivedTag[] = []
+  #removals: string[] = []
+  #publishedAt = performance.now()
+  #publishTook = 0
+  #count = 0
+  /** Archives whose views this run has looked after. */
+  readonly #completed = new Set<string>()
+  readonly #summary = {
+    archived: 0,
+    views: 0,
+    skipped: 0,
+    failed: 0,
+    plainBytes: 0,
+    packedBytes: 0,
+  }
+
+  constructor({ target, options, plan, folder, ready }: RunParts) {
+    this.#target = target
+    this.#options = options
+    this.#plan = plan
+    this.#folder = folder
+    this.#ready = ready
+    this.#pool = new ArchivePool(options.jobs ?? availableParallelism())
+  }
+
+  /** Does what is planned and answers how it went. */
+  async carryOut(): Promise<CreateSummary> {
+    const count = (action: string) => this.#plan.tags.filter(tag => tag.action === action).length
+    this.#say({
+      event: 'planned',
+      create: count('create'),
+      views: count('views'),
+      skip: count('skip'),
+    })
+    let finishing: Finishing = { done: Promise.resolve() }
+    for (const planned of this.#plan.tags) {
+      this.#options.signal?.throwIfAborted()
+      if (planned.action === 'skip') this.#summary.skipped += 1
+      else finishing = await this.#begin(planned, finishing)
+    }
+    await finishing.done
+    await this.#completeViews()
+    await this.#publish()
+    return this.#summary
+  }
+
+  /** Ends the threads. */
+  async stop(): Promise<void> {
+    await this.#pool.stop()
+  }
+
+  /** Packs a tag; answers the rest of the work, which goes on while the next one is packed. */
+  async #begin(planned: PlannedTag, before: Finishing): Promise<Finishing> {
+    const { entry } = planned
+    let done: Promise<void>
+    if (planned.archive !== undefined) {
+      done = this.#addViews(entry, planned.archive, planned.reason)
+    } else {
+      const packed = await this.#pack(entry)
+      done = packed === undefined ? Promise.resolve() : this.#finish(packed)
+    }
+    await before.done
+    await this.#publishIfDue()
+    // Whoever awaits it comes later; until then a failure is nobody's.
+    done.catch(() => {})
+    return { done }
+  }
+
+  async #pack(entry: CatalogueEntry): Promise<PackedTag | undefined> {
+    const archive = nameOfEntry(entry)
+    try {
+      this.#count += 1
+      const folder = join(this.#folder, String(this.#count))
+      const ready = await this.#ready(entry, `${folder}-files`)
+      this.#say({ event: 'begin', archive, bytes: ready.tree.size })
+      const packed = await packTag(ready, folder, {
+        pool: this.#pool,
+        onProgress: bytes => this.#say({ event: 'progress', archive, bytes }),
+        ...(this.#options.signal && { signal: this.#options.signal }),
+      })
+      learnCollection(this.#plan.collections, packed.index)
+      return packed
+    } catch (error) {
+      this.#failed(entry, error as Error)
+      return undefined
+    }
+  }
+
+  async #finish(packed: PackedTag): Promise<void> {
+    const { entry } = packed
+    const archive = nameOfEntry(entry)
+    try {
+      const index = await this.#withViews(entry, packed.archive, packed.index)
+      const staged = await stageTag(this.#target, packed, index, this.#options.legacyFiles === true)
+      for (const message of staged.warnings) this.#say({ event: 'warning', archive, message })
+      this.#moves.push(...staged.moves)
+      this.#removals.push(...packed.ready.removals)
+      this.#records.push(this.#recordOf(packed, index))
+      this.#summary.archived += 1
+      this.#summary.plainBytes += packed.assetSize
+      this.#summary.packedBytes += index.archive.size
+      const sizes = { bytes: packed.assetSize, packed: index.archive.size }
+      this.#say({ event: 'archived', archive, ...sizes })
+    } catch (error) {
+      this.#failed(entry, error as Error)
+    }
+  }
+
+  /** Views that became possible in this run: the FASTA of a genome may have been archived after other assets. */
+  async #completeViews(): Promise<void> {
+    for (const { entry, archive } of this.#plan.tags) {
+      const collection = this.#plan.collections.get(entry.genome.digest)
+      if (archive === undefined || this.#completed.has(archive.path)) continue
+      if (collection === archive.index.views.v4?.sequence_collection) continue
+      await this.#addViews(entry, archive, 'its genome has sequences now')
+    }
+  }
+
+  async #addViews(
+    entry: CatalogueEntry,
+    { path, index }: { path: string; index: MemberIndex },
+    reason: string,
+  ): Promise<void> {
+    try {
+      this.#count += 1
+      this.#completed.add(path)
+      const completed = await this.#withViews(entry, path, index)
+      const prepared = join(this.#folder, `${this.#count}${INDEX_SUFFIX}`)
+      await writeFile(prepared, formatIndex(completed), { flush: true })
+      this.#moves.push({ from: prepared, to: path + INDEX_SUFFIX })
+      this.#summary.views += 1
+      this.#say({ event: 'views', archive: nameOfEntry(entry), reason })
+    } catch (error) {
+      this.#failed(entry, error as Error)
+    }
+  }
+
+  #withViews(entry: CatalogueEntry, archive: string, index: MemberIndex): Promise<MemberIndex> {
+    const collection = this.#plan.collections.get(entry.genome.digest)
+    return withViews({ entry, archive, index, collection, pool: this.#pool })
+  }
+
+  #recordOf({ entry, assetSize }: PackedTag, index: MemberIndex): ArchivedTag {
+    const { genome, asset, tag } = entry
+    const [alias] = genome.aliases
+    const legacy = alias === undefined ? undefined : index.views.legacy[alias]
+    return {
+      genome: genome.digest,
+      asset: asset.name,
+      tag: tag.name,
+      archiveDigest: index.archive.md5,
+      archiveSize: index.archive.size,
+      assetSize,
+      assetDigest: tag.assetDigest === '' ? assetDigestOf(index) : tag.assetDigest,
+      ...(legacy && { legacyDigest: legacy.md5 }),
+    }
+  }
+
+  async #publishIfDue(): Promise<void> {
+    const due = Math.max(PUBLISH_AFTER_MS, this.#publishTook * PUBLISH_SHARE)
+    if (performance.now() - this.#publishedAt > due) await this.#publish()
+  }
+
+  /** Publishes what is ready, together with the config. */
+  async #publish(): Promise<void> {
+    const began = performance.now()
+    const [moves, records, removals] = [this.#moves, this.#records, this.#removals]
+    this.#moves = []
+    this.#records = []
+    this.#removals = []
+    const { descriptions } = this.#options
+    await publishArchives(this.#target, { moves, records, removals, descriptions })
+    this.#publishedAt = performance.now()
+    this.#publishTook = this.#publishedAt - began
+  }
+
+  #failed(entry: CatalogueEntry, error: Error): void {
+    // A stop asked for by the operator is no failure of one tag.
+    this.#options.signal?.throwIfAborted()
+    this.#summary.failed += 1
+    this.#say({ event: 'failed', archive: nameOfEntry(entry), error })
+  }
+
+  #say(event: ArchiveEvent): void {
+    this.#options.onEvent?.(event)
+  }
+}
+
+function nameOfEntry(entry: CatalogueEntry): string {
+  const [alias] = entry.genome.aliases
+  const path = registryPathOf(entry)
+  return alias === undefined ? path : path.replace(entry.genome.digest, alias)
+}

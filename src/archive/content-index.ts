@@ -1,0 +1,99 @@
+/**
+ * Which archive or file has a digest: filled by the background check, which reads every member index anyway.
+ *
+ * What is found is a hint: whoever asks looks the tag up in its own catalogue, and compares the digest with the index again.
+ */
+import type { CatalogueEntry } from '../domain/catalogue.ts'
+import { filesOf, type MemberIndex, type ViewDigests } from './member-index.ts'
+
+/** Names a tag, independent of any catalogue. */
+export interface TagAddress {
+  readonly genome: string
+  readonly asset: string
+  readonly tag: string
+}
+
+/** A view of an archive: as stored, alias-named, or that of refgenie 1.x. */
+export type ViewName =
+  | { readonly form: 'stored' }
+  | { readonly form: 'legacy'; readonly alias: string }
+  | { readonly form: 'v4' }
+
+/** A file in an archive, plain or as `.gz`. */
+export interface FoundFile extends TagAddress {
+  readonly path: string
+}
+
+/** An archive that was repacked: its bytes are gone. */
+export interface Replaced extends TagAddress {
+  /** md5 of the archive that took its place. */
+  readonly by: string
+}
+
+/** Digests of everything in the indexed archives of a folder. */
+export class ContentIndex {
+  readonly #archives = new Map<string, TagAddress & ViewName>()
+  readonly #files = new Map<string, FoundFile>()
+  readonly #replaced = new Map<string, Replaced>()
+  readonly #views = new Map<string, ViewDigests>()
+  /** True once all archives were looked at. */
+  complete = false
+
+  /** Takes in an archive with all its views and files. */
+  add({ genome, asset, tag }: CatalogueEntry, index: MemberIndex): void {
+    const address = { genome: genome.digest, asset: asset.name, tag: tag.name }
+    this.#addArchive(address, index.archive, { form: 'stored' })
+    for (const [alias, digests] of Object.entries(index.views.legacy)) {
+      this.#addArchive(address, digests, { form: 'legacy', alias })
+    }
+    if (index.views.v4 !== undefined) this.#addArchive(address, index.views.v4, { form: 'v4' })
+    for (const file of filesOf(index)) this.#addFile(address, file.sha256, file.path)
+    for (const file of filesOf(index)) this.#addFile(address, file.gz_sha256, `${file.path}.gz`)
+    for (const { md5, sha256 } of index.replaces) {
+      for (const digest of [md5, sha256])
+        this.#replaced.set(digest, { ...address, by: index.archive.md5 })
+    }
+  }
+
+  /** Keeps the digests of a view that the index of an archive does not have. */
+  addView(
+    { genome, asset, tag }: CatalogueEntry,
+    index: MemberIndex,
+    alias: string,
+    digests: ViewDigests,
+  ): void {
+    this.#views.set(`${index.archive.md5}/${alias}`, digests)
+    const address = { genome: genome.digest, asset: asset.name, tag: tag.name }
+    this.#addArchive(address, digests, { form: 'legacy', alias })
+  }
+
+  /** Digests of a view that were computed by this process; `archive` is the md5 of the stored archive. */
+  view(archive: string, alias: string): ViewDigests | undefined {
+    return this.#views.get(`${archive}/${alias}`)
+  }
+
+  /** The archive with this md5 or sha256. */
+  archive(digest: string): (TagAddress & ViewName) | undefined {
+    return this.#archives.get(digest)
+  }
+
+  /** The file with this sha256; its path ends in `.gz` when that form was meant. */
+  file(sha256: string): FoundFile | undefined {
+    return this.#files.get(sha256)
+  }
+
+  /** The archive that took the place of the one with this digest. */
+  replaced(digest: string): Replaced | undefined {
+    return this.#replaced.get(digest)
+  }
+
+  #addArchive(address: TagAddress, digests: ViewDigests, view: ViewName): void {
+    for (const digest of [digests.md5, digests.sha256]) {
+      if (!this.#archives.has(digest)) this.#archives.set(digest, { ...address, ...view })
+    }
+  }
+
+  #addFile(address: TagAddress, sha256: string, path: string): void {
+    if (!this.#files.has(sha256)) this.#files.set(sha256, { ...address, path })
+  }
+}

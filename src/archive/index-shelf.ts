@@ -1,0 +1,72 @@
+/** The member indexes of an archive folder: read when they are asked for, the last ones are kept. */
+import type { Identity, Store } from '../storage/store.ts'
+import { INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-index.ts'
+
+interface Kept {
+  readonly index: MemberIndex | undefined
+  /** Bytes of its text; what it takes in memory grows with them. */
+  readonly weight: number
+  readonly state: string
+}
+
+// Indexes of some thousand usual archives; one of a genome with 500,000 contigs fits too.
+const BUDGET = 64 * 1024 * 1024
+// Beyond this a file is no index.
+const LARGEST = 512 * 1024 * 1024
+
+/** Indexes of the archives of a store. */
+export class IndexShelf {
+  readonly #store: Store
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, Kept>()
+  #weight = 0
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /**
+   * The index of an archive in a given state; undefined when it has none, or one that belongs to other bytes.
+   *
+   * @throws StorageFailed, OutsideRoot
+   */
+  async indexOf(key: string, archive: Identity): Promise<MemberIndex | undefined> {
+    const identity = await this.#store.identify(key + INDEX_SUFFIX)
+    if (identity === undefined) return undefined
+    const state = [identity.size, identity.modifiedMs, identity.inode].join('-')
+    const kept = this.#kept.get(key)
+    const index = kept?.state === state ? this.#used(key, kept) : await this.#read(key, state)
+    return index?.archive.size === archive.size ? index : undefined
+  }
+
+  #used(key: string, kept: Kept): MemberIndex | undefined {
+    this.#kept.delete(key)
+    this.#kept.set(key, kept)
+    return kept.index
+  }
+
+  async #read(key: string, state: string): Promise<MemberIndex | undefined> {
+    const object = await this.#store.open(key + INDEX_SUFFIX)
+    if (object === undefined) return undefined
+    try {
+      if (object.size > LARGEST) return undefined
+      const text = await object.bytes({ start: 0, end: object.size })
+      const index = parseIndex(text.toString('utf8'))
+      this.#keep(key, { index, weight: object.size, state })
+      return index
+    } finally {
+      await object.close()
+    }
+  }
+
+  #keep(key: string, kept: Kept): void {
+    this.#weight += kept.weight - (this.#kept.get(key)?.weight ?? 0)
+    this.#kept.delete(key)
+    this.#kept.set(key, kept)
+    for (const [oldest, { weight }] of this.#kept) {
+      if (this.#weight <= BUDGET || oldest === key) return
+      this.#kept.delete(oldest)
+      this.#weight -= weight
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** `archive remove`: takes archives out of the server config; their files stay unless they are purged. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { withConfigLock } from '../config/config-lock.ts'
+import { readRawConfig } from '../config/raw-config.ts'
+import { formatGenomeConfig } from '../config/write-genome-config.ts'
+import type { CatalogueEntry } from '../domain/catalogue.ts'
+import { archiveKeys, foldersOf, sideFileName } from './archive-places.ts'
+import { LEDGER_SUFFIX } from './digest-ledger.ts'
+import { INDEX_SUFFIX } from './member-index.ts'
+import { finishPublishing, publish } from './publish.ts'
+import { prepareConfig } from './publish-archives.ts'
+import { removeTag } from './server-record.ts'
+
+/** What is removed, from where. */
+export interface RemoveOrder {
+  /** The server config. */
+  readonly configFile: string
+  readonly archiveFolder: string
+  readonly entries: readonly CatalogueEntry[]
+  /** Delete the files too. */
+  readonly purge: boolean
+}
+
+/**
+ * Removes archives and answers the files that were deleted.
+ *
+ * @throws ConfigLocked, ConfigInvalid, StorageWriteFailed
+ */
+export async function removeArchives(order: RemoveOrder): Promise<string[]> {
+  const { configFile, archiveFolder, entries, purge } = order
+  return withConfigLock(configFile, async () => {
+    await finishPublishing(archiveFolder)
+    const config = await readRawConfig(configFile)
+    for (const { genome, asset, tag } of entries) {
+      removeTag(config, { genome: genome.digest, asset: asset.name, tag: tag.name })
+    }
+    const removals = purge ? await filesOf(archiveFolder, entries) : []
+    const prepared = await prepareConfig(configFile, formatGenomeConfig(config))
+    await publish(archiveFolder, [{ from: prepared, to: configFile }], removals)
+    return removals
+  })
+}
+
+/** Every file of the given tags that is there. */
+async function filesOf(
+  archiveFolder: string,
+  entries: readonly CatalogueEntry[],
+): Promise<string[]> {
+  const found: string[] = []
+  for (const entry of entries) {
+    const archives = (['stored', 'legacy'] as const).flatMap(form => archiveKeys(entry, form))
+    const names = (['log', 'recipe', 'contents'] as const).map(file => sideFileName(entry, file))
+    const keys = [
+      ...archives.flatMap(key => [key, key + INDEX_SUFFIX, key + LEDGER_SUFFIX]),
+      ...foldersOf(entry, 'legacy').flatMap(folder => names.map(name => `${folder}/${name}`)),
+    ]
+    for (const path of new Set(keys.map(key => join(archiveFolder, key)))) {
+      const stats = await stat(path).catch(() => undefined)
+      if (stats?.isFile() === true) found.push(path)
+    }
+  }
+  return found
+}

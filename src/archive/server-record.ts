@@ -1,0 +1,147 @@
+/**
+ * Writes what was archived into the server config, as refgenieserver does (reference §2.2): a copy of the source config with the digests
+ * and sizes of archives, so that either server can serve the folder.
+ */
+import type { RawAsset, RawConfig, RawGenome, RawTag } from '../config/genome-config-schema.ts'
+import { formatSize } from '../domain/human-size.ts'
+import { byCodePoint } from '../domain/text-order.ts'
+
+/** Names a tag in a config. */
+export interface TagName {
+  readonly genome: string
+  readonly asset: string
+  readonly tag: string
+}
+
+/** What the archiver knows of an archived tag. */
+export interface ArchivedTag extends TagName {
+  /** md5 of the archive, and of the one with names of the first alias. */
+  readonly archiveDigest: string
+  readonly legacyDigest?: string
+  /** Bytes of the archive and of its files. */
+  readonly archiveSize: number
+  readonly assetSize: number
+  readonly assetDigest: string
+  /** Replaces the description of the genome. */
+  readonly genomeDescription?: string
+}
+
+// What the peer writes where the source has nothing.
+const NO_DESCRIPTION = 'No description'
+const DEFAULT_TAG = 'default'
+
+/** The genome, asset and tag of a config by name; undefined when one of them is not there. */
+export function findTag(config: RawConfig, { genome, asset, tag }: TagName): RawTag | undefined {
+  return config.genomes?.[genome]?.assets?.[asset]?.tags?.[tag] ?? undefined
+}
+
+/** Takes an archived tag over from the source config into the server config. */
+export function recordArchive(target: RawConfig, source: RawConfig, archived: ArchivedTag): void {
+  const { genome: digest, asset: name, tag } = archived
+  const from = source.genomes?.[digest] ?? {}
+  const fromAsset = from.assets?.[name] ?? {}
+  const fromTag = fromAsset.tags?.[tag] ?? {}
+  const genome = genomeIn(target, digest)
+  genome.aliases = [...(from.aliases ?? [])]
+  genome.genome_description =
+    archived.genomeDescription ??
+    from.genome_description ??
+    genome.genome_description ??
+    NO_DESCRIPTION
+  const asset = assetIn(genome, name)
+  asset.asset_description = fromAsset.asset_description ?? NO_DESCRIPTION
+  asset.default_tag = fromAsset.default_tag ?? DEFAULT_TAG
+  asset.tags ??= {}
+  const children = asset.tags[tag]?.asset_children ?? []
+  asset.tags[tag] = {
+    ...fromTag,
+    asset_children: [...new Set([...(fromTag.asset_children ?? []), ...children])].sort(
+      byCodePoint,
+    ),
+    asset_parents: [...(fromTag.asset_parents ?? [])],
+    asset_digest: archived.assetDigest,
+    archive_digest: archived.archiveDigest,
+    archive_size: formatSize(archived.archiveSize),
+    asset_size: formatSize(archived.assetSize),
+    ...(archived.legacyDigest !== undefined && { legacy_archive_digest: archived.legacyDigest }),
+  }
+  for (const parent of fromTag.asset_parents ?? []) {
+    const named = tagNamed(parent)
+    const parentTag = named && findTag(target, named)
+    if (parentTag === undefined) continue
+    const own = `${digest}/${name}:${tag}`
+    const relatives = new Set([...(parentTag.asset_children ?? []), own])
+    parentTag.asset_children = [...relatives].sort(byCodePoint)
+  }
+}
+
+/** The server config of a source that was never archived: a copy, with what is to be archived still without digests. */
+export function newServerConfig(source: RawConfig): RawConfig {
+  return structuredClone(source)
+}
+
+/**
+ * Takes over what the source has and the server config has not: new genomes and tags, aliases, descriptions. What is archived
+ * stays as it was archived.
+ */
+export function followSource(target: RawConfig, source: RawConfig): void {
+  for (const [digest, from] of Object.entries(source.genomes ?? {})) {
+    const genome = genomeIn(target, digest)
+    if (from?.aliases != null) genome.aliases = [...from.aliases]
+    for (const [name, fromAsset] of Object.entries(from?.assets ?? {})) {
+      const asset = assetIn(genome, name)
+      asset.tags ??= {}
+      for (const [tag, fromTag] of Object.entries(fromAsset?.tags ?? {})) {
+        asset.tags[tag] ??= structuredClone(fromTag ?? {})
+      }
+    }
+  }
+}
+
+/** Takes a tag out of a config, with the genome and asset that become empty; relatives forget it. */
+export function removeTag(config: RawConfig, { genome: digest, asset: name, tag }: TagName): void {
+  const genome = config.genomes?.[digest]
+  const asset = genome?.assets?.[name]
+  if (asset?.tags?.[tag] === undefined) return
+  delete asset.tags[tag]
+  if (asset.default_tag === tag) delete asset.default_tag
+  if (Object.keys(asset.tags).length === 0) delete genome?.assets?.[name]
+  if (Object.keys(genome?.assets ?? {}).length === 0) delete config.genomes?.[digest]
+  const own = `${digest}/${name}:${tag}`
+  for (const relative of tagsOf(config)) {
+    for (const key of ['asset_parents', 'asset_children'] as const) {
+      const list = relative[key]
+      if (list?.includes(own)) relative[key] = list.filter(path => path !== own)
+    }
+  }
+}
+
+function* tagsOf(config: RawConfig): Generator<RawTag> {
+  for (const genome of Object.values(config.genomes ?? {})) {
+    for (const asset of Object.values(genome?.assets ?? {})) {
+      for (const tag of Object.values(asset?.tags ?? {})) if (tag !== null) yield tag
+    }
+  }
+}
+
+/** `digest/asset:tag`; without a tag the default one is meant. */
+function tagNamed(path: string): TagName | undefined {
+  const match = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(path)
+  if (match === null) return undefined
+  const [, genome, asset, tag = DEFAULT_TAG] = match
+  return { genome: genome as string, asset: asset as string, tag }
+}
+
+function genomeIn(config: RawConfig, digest: string): RawGenome {
+  config.genomes ??= {}
+  const genome = config.genomes[digest] ?? {}
+  config.genomes[digest] = genome
+  return genome
+}
+
+function assetIn(genome: RawGenome, name: string): RawAsset {
+  genome.assets ??= {}
+  const asset = genome.assets[name] ?? {}
+  genome.assets[name] = asset
+  return asset
+}

@@ -1,0 +1,97 @@
+/** `refdepot archive list`, `remove` and `verify`: they look at what is archived. */
+
+import { openServerTarget, selectTags } from '../archive/archive-target.ts'
+import { healFolder } from '../archive/create-archives.ts'
+import { listArchives } from '../archive/list-archives.ts'
+import { removeArchives } from '../archive/remove-archives.ts'
+import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
+import { registryPathOf } from '../domain/catalogue.ts'
+import { formatSize } from '../domain/human-size.ts'
+import { configOf, type TargetFlags } from './archive-flags.ts'
+import { EXIT } from './exit-codes.ts'
+import { csvText, tableText } from './table.ts'
+
+/** Flags of `archive list`. */
+export interface ListFlags extends TargetFlags {
+  readonly json?: boolean
+  readonly csv?: boolean
+}
+
+const COLUMNS = ['Digest', 'Asset name', 'Path', 'Size', 'Created', 'Downloads']
+
+/** Prints what is archived. */
+export async function runList(paths: readonly string[], flags: ListFlags): Promise<number> {
+  const { entries, archiveFolder } = await archived(paths, flags)
+  const archives = await listArchives(archiveFolder, entries)
+  if (flags.json === true) {
+    const rows = archives.map(({ asset, registryPath, ...rest }) => ({
+      ...rest,
+      asset_name: asset,
+      registry_path: registryPath,
+      downloads: null,
+    }))
+    process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
+    return EXIT.ok
+  }
+  const rows = archives.map(({ digest, asset, path, size, created }) => {
+    const shown =
+      flags.csv === true ? String(size ?? '') : size === undefined ? 'missing' : formatSize(size)
+    return [digest, asset, path ?? '-', shown, created?.toISOString().slice(0, 19) ?? '-', '-']
+  })
+  process.stdout.write(flags.csv === true ? csvText(COLUMNS, rows) : tableText(COLUMNS, rows))
+  return EXIT.ok
+}
+
+/** Takes archives out of the server config; with `--purge` their files go too. */
+export async function runRemove(
+  paths: readonly string[],
+  flags: TargetFlags & { readonly purge?: boolean },
+): Promise<number> {
+  const { entries, archiveFolder, configFile } = await archived(paths, flags)
+  const removed = await removeArchives({
+    entries,
+    archiveFolder,
+    configFile,
+    purge: flags.purge === true,
+  })
+  for (const entry of entries) process.stdout.write(`removed ${registryPathOf(entry)}\n`)
+  for (const path of removed) process.stdout.write(`deleted ${path}\n`)
+  if (flags.purge !== true) process.stdout.write('the files stay; delete them with --purge\n')
+  return EXIT.ok
+}
+
+/** Verifies archives: 5 when one is damaged, 1 when one is missing. */
+export async function runVerify(
+  paths: readonly string[],
+  flags: TargetFlags & { readonly deep?: boolean; readonly json?: boolean },
+): Promise<number> {
+  const { entries, archiveFolder } = await archived(paths, flags)
+  const problems: string[] = []
+  for (const entry of entries) {
+    const verified = await verifyArchive(archiveFolder, entry, flags.deep === true)
+    problems.push(...verified.problems.map(({ kind }) => kind))
+    process.stdout.write(
+      flags.json === true ? `${JSON.stringify(verified)}\n` : verifiedText(verified),
+    )
+  }
+  if (problems.length === 0) return EXIT.ok
+  return problems.includes('damaged') ? EXIT.digestMismatch : EXIT.failed
+}
+
+function verifiedText({ registryPath, bytes, problems }: Verified): string {
+  if (problems.length === 0) {
+    const read = bytes === 0 ? '' : ` (${formatSize(bytes)} read)`
+    return `sound    ${registryPath}${read}\n`
+  }
+  return problems
+    .map(({ kind, message }) => `${kind.padEnd(8)} ${registryPath}: ${message}\n`)
+    .join('')
+}
+
+/** The archived tags that paths name, with where they are. */
+async function archived(paths: readonly string[], flags: TargetFlags) {
+  const target = await openServerTarget(configOf(flags), flags.archiveFolder)
+  await healFolder(target)
+  const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  return { entries, archiveFolder: target.archiveFolder, configFile: target.configFile }
+}

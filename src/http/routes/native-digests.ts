@@ -1,0 +1,116 @@
+/** Native routes by digest: archives and files whose URL names their bytes, so that they may be kept for ever. */
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { archiveName } from '../../archive/archive-places.ts'
+import type { TagAddress, ViewName } from '../../archive/content-index.ts'
+import type { Generation } from '../../archive/depot.ts'
+import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { isMd5, isSha256 } from '../../domain/digest.ts'
+import { ArchiveReplaced, DigestPending, NotInCatalogue } from '../../domain/errors.ts'
+import type { Blob } from '../../storage/blob.ts'
+import type { RouteParts } from '../app-settings.ts'
+import { deliver } from '../deliver.ts'
+import { bytesResponses, parametersOf, responseOf } from '../schemas.ts'
+import { problems } from './native-lists.ts'
+
+// Seconds after which the background check may have found what is not known yet.
+const RETRY_AFTER = 10
+
+/** Registers `/archives/{digest}` and `/objects/{digest}`. */
+export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): void {
+  const archive = schemaOf('get_archive_by_digest', 'An archive by its digest', {
+    410: problem('Repacked: the same files are in another archive (code archive-replaced)'),
+  })
+  app.get('/archives/:digest', { schema: archive }, async (request, reply) => {
+    const { digest } = request.params as { digest: string }
+    const { blob, filename } = await archiveOf(parts.generationFor(request), digest.toLowerCase())
+    // Until the bytes were hashed the digest is a claim of the config.
+    const cache = blob.digests.md5 === undefined ? 'revalidate' : 'immutable'
+    return deliver(request, reply, blob, { filename, data: true, cache })
+  })
+  const object = schemaOf('get_object', 'A file of any asset by its sha256, plain or as `.gz`')
+  app.get('/objects/:digest', { schema: object }, async (request, reply) => {
+    const { digest } = request.params as { digest: string }
+    const blob = await objectOf(parts.generationFor(request), digest.toLowerCase())
+    return deliver(request, reply, blob, { data: true, cache: 'immutable' })
+  })
+}
+
+/** Any archive the folder can make with this md5 or sha256: as stored, alias-named, or of refgenie 1.x. */
+async function archiveOf(
+  { catalogue, folder }: Generation,
+  digest: string,
+): Promise<{ blob: Blob; filename: string }> {
+  const md5 = isSha256(digest) ? folder.md5OfSha256(digest) : digest
+  const match = md5 !== undefined && isMd5(md5) ? catalogue.archive(md5) : undefined
+  if (match !== undefined) {
+    return { blob: await folder.archive(match, match.form), filename: archiveName(match) }
+  }
+  const found = folder.contents.archive(digest)
+  const entry = found && entryAt({ catalogue }, found)
+  if (entry !== undefined) {
+    const blob = await folder.view(entry, found as ViewName)
+    if (blob.digests.md5 === digest || blob.digests.sha256 === digest) {
+      return { blob, filename: archiveName(entry) }
+    }
+    await blob.close()
+  }
+  const replaced = folder.contents.replaced(digest)
+  if (replaced !== undefined && entryAt({ catalogue }, replaced) !== undefined) {
+    throw new ArchiveReplaced(digest, replaced.by)
+  }
+  throw unknown(folder.contents.complete, 'archive', digest, 'the md5 or sha256 of an archive')
+}
+
+async function objectOf({ catalogue, folder }: Generation, digest: string): Promise<Blob> {
+  const found = folder.contents.file(digest)
+  const entry = found && entryAt({ catalogue }, found)
+  if (entry !== undefined) {
+    const blob = await folder.file(entry, (found as { path: string }).path)
+    if (blob.digests.sha256 === digest) return blob
+    await blob.close()
+  }
+  throw unknown(folder.contents.complete, 'file', digest, 'the sha256 of a file')
+}
+
+function entryAt(
+  { catalogue }: Pick<Generation, 'catalogue'>,
+  { genome, asset, tag }: TagAddress,
+): CatalogueEntry | undefined {
+  return catalogue.entry(genome, asset, tag)
+}
+
+/** What is not known while the folder is still being looked through may turn up. */
+function unknown(
+  complete: boolean,
+  kind: 'archive' | 'file',
+  digest: string,
+  wanted: string,
+): Error {
+  if (!complete && (isSha256(digest) || isMd5(digest))) {
+    return new DigestPending(`the archives of this server (looking for ${digest})`, RETRY_AFTER)
+  }
+  const message = `there is no ${kind} with the digest '${digest}' here; give ${wanted}`
+  return new NotInCatalogue(`unknown-${kind}`, digest, message)
+}
+
+function schemaOf(operationId: string, summary: string, more: object = {}): object {
+  return {
+    operationId,
+    summary,
+    description: `${summary}.`,
+    tags: ['Native'],
+    params: parametersOf('/{digest}'),
+    querystring: Type.Object({}),
+    response: {
+      ...bytesResponses('The bytes'),
+      ...more,
+      503: problem('Damaged or missing, or digests still pending'),
+      ...problems(),
+    },
+  }
+}
+
+function problem(description: string): object {
+  return responseOf(description, 'application/problem+json', Type.Ref('Problem'))
+}
