@@ -36,7 +36,7 @@ export const COMPRESSORS = {
     strategy: 'huffman-only, level 6, memory level 9',
   },
   fast: { name: 'libdeflate', version: 'npm 0.1.0', strategy: 'level 1' },
-  strong: { name: 'libdeflate', version: 'npm 0.1.0', strategy: 'level 5' },
+  strong: { name: 'libdeflate', version: 'npm 0.1.0', strategy: 'level 6' },
 } as const
 
 type Way = keyof typeof COMPRESSORS
@@ -49,7 +49,7 @@ const HUFFMAN = { strategy: constants.Z_HUFFMAN_ONLY, level: 6, memLevel: 9 }
 const DEFLATES: readonly (readonly [Exclude<Way, 'stored'>, Deflate])[] = [
   ['huffman', plain => deflateRawSync(plain, HUFFMAN)],
   ['fast', plain => libdeflate(plain, 1)],
-  ['strong', plain => libdeflate(plain, 5)],
+  ['strong', plain => libdeflate(plain, 6)],
 ]
 
 // A way that costs less is taken when its result is at most this much larger than the smallest.
