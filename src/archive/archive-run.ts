@@ -123,8 +123,7 @@ export class ArchiveRun {
   async #pack(entry: CatalogueEntry): Promise<PackedTag | undefined> {
     const archive = nameOfEntry(entry)
     try {
-      this.#count += 1
-      const folder = join(this.#folder, String(this.#count))
+      const folder = join(this.#folder, this.#next())
       const ready = await this.#ready(entry, `${folder}-files`)
       this.#say({ event: 'begin', archive, bytes: ready.tree.size })
       const packed = await packTag(ready, folder, {
@@ -176,10 +175,10 @@ export class ArchiveRun {
     reason: string,
   ): Promise<void> {
     try {
-      this.#count += 1
+      const count = this.#next()
       this.#completed.add(path)
       const completed = await this.#withViews(entry, path, index)
-      const prepared = join(this.#folder, `${this.#count}${INDEX_SUFFIX}`)
+      const prepared = join(this.#folder, `${count}${INDEX_SUFFIX}`)
       await writeFile(prepared, formatIndex(completed), { flush: true })
       this.#moves.push({ from: prepared, to: path + INDEX_SUFFIX })
       this.#summary.views += 1
@@ -187,6 +186,12 @@ export class ArchiveRun {
     } catch (error) {
       this.#failed(entry, error as Error)
     }
+  }
+
+  /** A name in the run folder that nothing else has. */
+  #next(): string {
+    this.#count += 1
+    return String(this.#count)
   }
 
   #withViews(entry: CatalogueEntry, archive: string, index: MemberIndex): Promise<MemberIndex> {

@@ -22,12 +22,14 @@ export async function withViews(order: ViewsOrder): Promise<MemberIndex> {
   const { entry, archive, index, collection, pool } = order
   const digests = (naming: Parameters<typeof pool.viewDigests>[0]['naming']) =>
     pool.viewDigests({ archive, index: { entries: index.entries, genome: index.genome }, naming })
-  const legacy: Record<string, ViewDigests> = { ...index.views.legacy }
-  const aliases = missingAliases(entry, index).map(async alias => {
-    legacy[alias] = await digests(legacyNaming(index.asset, alias))
-  })
-  const v4 = collection === undefined ? index.views.v4 : await v4View(order, collection, digests)
-  await Promise.all(aliases)
+  const missing = missingAliases(entry, index)
+  const [v4, ...views] = await Promise.all([
+    collection === undefined ? index.views.v4 : v4View(order, collection, digests),
+    ...missing.map(alias => digests(legacyNaming(index.asset, alias))),
+  ])
+  // In the order of the aliases, whichever was ready first: an index is the same on every machine.
+  const added = missing.map((alias, i) => [alias, views[i] as ViewDigests] as const)
+  const legacy = { ...index.views.legacy, ...Object.fromEntries(added) }
   return { ...index, views: { legacy, ...(v4 && { v4 }) } }
 }
 

@@ -4,14 +4,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { extract, type Header } from 'tar-stream'
 import t, { type Test } from 'tap'
+import { extract, type Header } from 'tar-stream'
 import { legacyNaming, storedNaming, v4Naming } from '../../src/archive/archive-layout.ts'
-import { tarBlob, viewBlob, viewLength } from '../../src/archive/archive-view.ts'
 import { readIndex } from '../../src/archive/archive-plan.ts'
 import { openTarget } from '../../src/archive/archive-target.ts'
+import { tarBlob, viewBlob, viewLength } from '../../src/archive/archive-view.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
-import { faiBlob, gzipBlob, gzipLength, gziBlob, memberBlob } from '../../src/archive/member-blob.ts'
+import {
+  faiBlob,
+  gziBlob,
+  gzipBlob,
+  gzipLength,
+  memberBlob,
+} from '../../src/archive/member-blob.ts'
 import { filesOf, type IndexFile, type MemberIndex } from '../../src/archive/member-index.ts'
 import type { Blob } from '../../src/storage/blob.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
@@ -90,19 +96,21 @@ async function pack(t: Test, asset: string): Promise<Packed> {
 }
 
 const whole = (blob: Blob) => blob.bytes({ start: 0, end: blob.size })
-const digest = (algorithm: string, bytes: Buffer) => createHash(algorithm).update(bytes).digest('hex')
+const digest = (algorithm: string, bytes: Buffer) =>
+  createHash(algorithm).update(bytes).digest('hex')
 
 /** Ranges within so many bytes, short and long ones. */
 const rangesIn = (size: number) =>
-  fc.tuple(fc.nat(size), fc.oneof(fc.nat(2000), fc.nat(size))).map(
-    ([start, length]): ByteRange => ({ start, end: Math.min(size, start + length) }),
-  )
+  fc
+    .tuple(fc.nat(size), fc.oneof(fc.nat(2000), fc.nat(size)))
+    .map(([start, length]): ByteRange => ({ start, end: Math.min(size, start + length) }))
 
 async function checkRanges(t: Test, blob: Blob, bytes: Buffer, name: string): Promise<void> {
   await fc.assert(
     fc.asyncProperty(rangesIn(bytes.length), async range => {
       const got = await blob.bytes(range)
-      if (!got.equals(bytes.subarray(range.start, range.end))) throw new Error(`${name} ${range.start}-${range.end}`)
+      if (!got.equals(bytes.subarray(range.start, range.end)))
+        throw new Error(`${name} ${range.start}-${range.end}`)
     }),
     { numRuns: RANGES },
   )
@@ -117,7 +125,10 @@ async function untar(plain: Buffer): Promise<{ header: Header; content: Buffer }
   for await (const entry of tar) {
     const chunks: Buffer[] = []
     for await (const chunk of entry as unknown as AsyncIterable<Buffer>) chunks.push(chunk)
-    found.push({ header: (entry as unknown as { header: Header }).header, content: Buffer.concat(chunks) })
+    found.push({
+      header: (entry as unknown as { header: Header }).header,
+      content: Buffer.concat(chunks),
+    })
   }
   return found
 }
@@ -143,36 +154,41 @@ t.test('each file comes back whole and in ranges, plain and as .gz', async t => 
   }
 })
 
-t.test('each view has the size and digests that the index says, whole and put together from ranges', async t => {
-  const { index, open } = await pack(t, 'odd')
-  const { legacy, v4 } = index.views
-  t.same(Object.keys(legacy).sort(), ['phage-seven', 't7'])
-  t.ok(v4)
-  if (v4 === undefined) return
-  const views = [
-    [legacyNaming('odd', 't7'), legacy.t7],
-    [legacyNaming('odd', 'phage-seven'), legacy['phage-seven']],
-    [v4Naming(v4.asset_digest, v4.sequence_collection), v4],
-    [storedNaming('default'), index.archive],
-  ] as const
-  for (const [naming, wanted] of views) {
-    const archive = await open()
-    const blob = viewBlob(archive, naming, wanted)
-    t.equal(blob.size, wanted?.size)
-    t.equal(viewLength(index, naming), wanted?.size)
-    const bytes = await whole(blob)
-    t.equal(digest('md5', bytes), wanted?.md5)
-    t.equal(digest('sha256', bytes), wanted?.sha256)
-    await checkRanges(t, blob, bytes, naming.root)
-    await blob.close()
-  }
-})
+t.test(
+  'each view has the size and digests that the index says, whole and put together from ranges',
+  async t => {
+    const { index, open } = await pack(t, 'odd')
+    const { legacy, v4 } = index.views
+    t.same(Object.keys(legacy).sort(), ['phage-seven', 't7'])
+    t.ok(v4)
+    if (v4 === undefined) return
+    const views = [
+      [legacyNaming('odd', 't7'), legacy.t7],
+      [legacyNaming('odd', 'phage-seven'), legacy['phage-seven']],
+      [v4Naming(v4.asset_digest, v4.sequence_collection), v4],
+      [storedNaming('default'), index.archive],
+    ] as const
+    for (const [naming, wanted] of views) {
+      const archive = await open()
+      const blob = viewBlob(archive, naming, wanted)
+      t.equal(blob.size, wanted?.size)
+      t.equal(viewLength(index, naming), wanted?.size)
+      const bytes = await whole(blob)
+      t.equal(digest('md5', bytes), wanted?.md5)
+      t.equal(digest('sha256', bytes), wanted?.sha256)
+      await checkRanges(t, blob, bytes, naming.root)
+      await blob.close()
+    }
+  },
+)
 
 t.test('names follow the view: folder, files and targets of links, at any depth', async t => {
   const { index, open } = await pack(t, 'odd')
   const archive = await open()
   const stored = await untar(gunzipSync(await whole(viewBlob(archive, storedNaming('default')))))
-  const legacy = await untar(gunzipSync(await whole(viewBlob(archive, legacyNaming('odd', 'phage-seven')))))
+  const legacy = await untar(
+    gunzipSync(await whole(viewBlob(archive, legacyNaming('odd', 'phage-seven')))),
+  )
   t.equal(stored.length, index.entries.length + 1)
   const names = stored.map(({ header }) => header.name)
   t.equal(names[0], 'default/')
@@ -188,28 +204,38 @@ t.test('names follow the view: folder, files and targets of links, at any depth'
   t.match(link, { type: 'symlink', linkname: 'phage-seven.fa' })
   const up = stored.find(({ header }) => header.name.endsWith('/up'))?.header
   t.match(up, { type: 'symlink', linkname: '../size511.bin' })
-  t.match(stored.find(({ header }) => header.name.endsWith('run.sh'))?.header, { mode: 0o755, uid: 0, uname: '' })
-  for (const [i, { content }] of stored.entries()) t.ok(content.equals(legacy[i]?.content as Buffer))
+  t.match(stored.find(({ header }) => header.name.endsWith('run.sh'))?.header, {
+    mode: 0o755,
+    uid: 0,
+    uname: '',
+  })
+  for (const [i, { content }] of stored.entries())
+    t.ok(content.equals(legacy[i]?.content as Buffer))
   await archive.object.close()
 })
 
-t.test('a file linked from another asset is packed, marked, and left out of the view of refgenie 1.x', async t => {
-  const { index, open, original } = await pack(t, 'bwa_index')
-  const fasta = filesOf(index).find(file => file.path === `${T7}.fa`) as IndexFile
-  t.equal(fasta.linked, `${T7}/fasta:default`)
-  const archive = await open()
-  t.ok((await whole(memberBlob(archive, fasta))).equals(await original(fasta)))
-  const { v4 } = index.views
-  t.equal(v4?.sequence_collection, fasta.fasta?.sequence_collection)
-  if (v4 === undefined) return
-  const naming = v4Naming(v4.asset_digest, v4.sequence_collection)
-  const entries = await untar(gunzipSync(await whole(viewBlob(archive, naming))))
-  t.same(
-    entries.map(({ header }) => header.name),
-    ['', `${v4.sequence_collection}.fa.amb`, `${v4.sequence_collection}.fa.bwt`].map(name => `${v4.asset_digest}/${name}`),
-  )
-  await archive.object.close()
-})
+t.test(
+  'a file linked from another asset is packed, marked, and left out of the view of refgenie 1.x',
+  async t => {
+    const { index, open, original } = await pack(t, 'bwa_index')
+    const fasta = filesOf(index).find(file => file.path === `${T7}.fa`) as IndexFile
+    t.equal(fasta.linked, `${T7}/fasta:default`)
+    const archive = await open()
+    t.ok((await whole(memberBlob(archive, fasta))).equals(await original(fasta)))
+    const { v4 } = index.views
+    t.equal(v4?.sequence_collection, fasta.fasta?.sequence_collection)
+    if (v4 === undefined) return
+    const naming = v4Naming(v4.asset_digest, v4.sequence_collection)
+    const entries = await untar(gunzipSync(await whole(viewBlob(archive, naming))))
+    t.same(
+      entries.map(({ header }) => header.name),
+      ['', `${v4.sequence_collection}.fa.amb`, `${v4.sequence_collection}.fa.bwt`].map(
+        name => `${v4.asset_digest}/${name}`,
+      ),
+    )
+    await archive.object.close()
+  },
+)
 
 t.test('the tar view is the archive, inflated, with exact length and ranges', async t => {
   const { index, open } = await pack(t, 'odd')
@@ -251,7 +277,10 @@ t.test('a damaged block is never sent', async t => {
   const blob = memberBlob({ object: rotten, index }, file)
   await t.rejects(blob.bytes({ start: 0, end: 10 }), { code: 'archive-damaged' })
   const failing = { ...object, bytes: () => Promise.reject(new TypeError('bug')) }
-  await t.rejects(memberBlob({ object: failing, index }, file).bytes({ start: 0, end: 1 }), TypeError)
+  await t.rejects(
+    memberBlob({ object: failing, index }, file).bytes({ start: 0, end: 1 }),
+    TypeError,
+  )
   const stream = memberBlob(await open(), file).stream({ start: 0, end: file.size })
   stream.destroy()
   await new Promise(done => stream.once('close', done))

@@ -15,9 +15,16 @@ const SHAPES = {
   annotation: annotation(20_000),
   noise: noise(300_000),
   zeros: Buffer.alloc(MEGABYTE),
-  'N run in FASTA': Buffer.concat([plainFasta(200_000), Buffer.alloc(400_000, 'N'), plainFasta(200_000)]),
+  'N run in FASTA': Buffer.concat([
+    plainFasta(200_000),
+    Buffer.alloc(400_000, 'N'),
+    plainFasta(200_000),
+  ]),
   'text behind noise': Buffer.concat([noise(BLOCK_PLAIN * 2), annotation(5000)]),
-  'noise behind FASTA': Buffer.concat([plainFasta(BLOCK_PLAIN * 2).subarray(0, BLOCK_PLAIN * 2), noise(BLOCK_PLAIN * 2)]),
+  'noise behind FASTA': Buffer.concat([
+    plainFasta(BLOCK_PLAIN * 2).subarray(0, BLOCK_PLAIN * 2),
+    noise(BLOCK_PLAIN * 2),
+  ]),
 }
 
 // The bytes that every machine, Node.js version and number of threads must make: a digest is an id.
@@ -51,21 +58,29 @@ t.test('the way to compress follows the content', async t => {
   const zlib6 = (name: keyof typeof SHAPES) =>
     deflateRawSync(SHAPES[name], { level: 6 }).length / SHAPES[name].length
   t.ok(share('plain FASTA') < zlib6('plain FASTA') * 0.95, 'Huffman codes win on plain sequence')
-  const huffman = deflateRawSync(SHAPES['soft-masked FASTA'], { strategy: constants.Z_HUFFMAN_ONLY })
+  const huffman = deflateRawSync(SHAPES['soft-masked FASTA'], {
+    strategy: constants.Z_HUFFMAN_ONLY,
+  })
   t.ok(share('soft-masked FASTA') < (huffman.length / MEGABYTE) * 0.9, 'matching on repeats')
   t.ok(share('annotation') < zlib6('annotation') * 1.05, 'and on text')
   t.ok(share('zeros') < 0.002)
   t.ok(share('N run in FASTA') < zlib6('N run in FASTA'), 'a run of N is noticed, and its end too')
   const blocks = Math.ceil(SHAPES.noise.length / BLOCK_PLAIN)
   const stored = SHAPES.noise.length + blocks * STORED_OVERHEAD
-  t.equal(compressSegment(SHAPES.noise).packed.length, stored, 'what cannot be compressed is stored')
+  t.equal(
+    compressSegment(SHAPES.noise).packed.length,
+    stored,
+    'what cannot be compressed is stored',
+  )
   t.ok(share('text behind noise') < 0.75, 'the text behind it is compressed')
 })
 
 t.test('any bytes come back', async t => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 70_000 }),
-    fc.tuple(fc.nat(255), fc.nat(140_000)).map(([byte, length]) => new Uint8Array(length).fill(byte)),
+    fc
+      .tuple(fc.nat(255), fc.nat(140_000))
+      .map(([byte, length]) => new Uint8Array(length).fill(byte)),
     fc.nat(99).map(seed => plainFasta(50_000, seed)),
     fc.nat(99).map(seed => noise(70_000, seed)),
   )

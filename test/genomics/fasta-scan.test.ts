@@ -32,10 +32,16 @@ t.test('digests are those of the worked examples of GA4GH refget and seqcol', as
   t.equal(acgt?.md5, 'f1f8f4bf413b16ad135722aa4591043e')
   t.equal(acgt?.sha512t24u, 'aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2')
   t.equal(scan('>a\n>b\nA\n').sequences[0]?.sha512t24u, 'z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXc')
-  const base = ['iYtREV555dUFKg2_agSJW6suquUyPpMw', 'YBbVX0dLKG1ieEDCiMmkrTZFt_Z5Vdaj', 'AcLxtBuKEPk_7PGE_H4dGElwZHCujwH6']
+  const base = [
+    'iYtREV555dUFKg2_agSJW6suquUyPpMw',
+    'YBbVX0dLKG1ieEDCiMmkrTZFt_Z5Vdaj',
+    'AcLxtBuKEPk_7PGE_H4dGElwZHCujwH6',
+  ]
   const names = ['chrX', 'chr1', 'chr2']
   t.equal(
-    sequenceCollectionDigest(base.map((sha512t24u, i) => ({ name: names[i] as string, sha512t24u }))),
+    sequenceCollectionDigest(
+      base.map((sha512t24u, i) => ({ name: names[i] as string, sha512t24u })),
+    ),
     'XZlrcEGi6mlopZ2uD8ObHkQB1d0oDwKk',
   )
 })

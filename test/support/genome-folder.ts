@@ -57,7 +57,10 @@ export const USUAL: GenomeSpec = {
       '{genome}.fa.bwt': Buffer.alloc(90_000, 'index'),
       '{genome}.fa.amb': 'x',
     },
-    attributes: { seek_keys: { bwa_index: '{genome}.fa', dir: '.' }, asset_parents: [`${T7}/fasta:default`] },
+    attributes: {
+      seek_keys: { bwa_index: '{genome}.fa', dir: '.' },
+      asset_parents: [`${T7}/fasta:default`],
+    },
   },
 }
 
@@ -85,7 +88,9 @@ export async function genomeFolderIn(
     const [asset, tagName] = name.split(':') as [string, string]
     await writeTag(tagFolder(asset, tagName), { asset, tagName, tag, filled })
     assets[asset] ??= { default_tag: tagName, tags: {} }
-    const attributes = JSON.parse(filled(JSON.stringify(tag.attributes ?? { seek_keys: { dir: '.' } })))
+    const attributes = JSON.parse(
+      filled(JSON.stringify(tag.attributes ?? { seek_keys: { dir: '.' } })),
+    )
     assets[asset].tags[tagName] = { asset_path: asset, ...attributes }
   }
   const raw: RawConfig = {
