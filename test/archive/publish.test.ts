@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { Depot } from '../../src/archive/depot.ts'
+import { fileDigests } from '../../src/archive/file-digests.ts'
+import { finishPublishing, isUnfinished, publish } from '../../src/archive/publish.ts'
+import { openRunFolder, removeDeadRuns } from '../../src/archive/run-folder.ts'
+import { readRawConfig } from '../../src/config/raw-config.ts'
+import { noise } from '../support/content-shapes.ts'
+import { T7 } from '../support/genome-fixtures.ts'
+import { genomeFolder } from '../support/genome-folder.ts'
+
+// Moments at which a run is killed; `npm run test:long` asks for ten times as many.
+const KILLS = Number(process.env.REFDEPOT_TEST_KILLS ?? 20)
+const NOBODY = 2 ** 22 + 1
+
+t.test(
+  'prepared files are moved and others removed; a begun publication can be ended by anybody',
+  async t => {
+    const folder = t.testdir({ run: { a: 'new a', b: 'new b' }, place: { a: 'old a', gone: '' } })
+    const moves = [
+      { from: join(folder, 'run/a'), to: join(folder, 'place/a') },
+      { from: join(folder, 'run/b'), to: join(folder, 'made/deep/b') },
+    ]
+    await publish(folder, moves, [join(folder, 'place/gone'), join(folder, 'nowhere/x')])
+    t.equal(await readFile(join(folder, 'place/a'), 'utf8'), 'new a')
+    t.equal(await readFile(join(folder, 'made/deep/b'), 'utf8'), 'new b')
+    t.same(await readdir(join(folder, 'place')), ['a'])
+    t.notOk(await isUnfinished(folder))
+    t.notOk(await finishPublishing(folder))
+    // As a run leaves it that was killed after its first move.
+    await writeFile(join(folder, 'run/b'), 'newer b')
+    const journal = { format: 'refdepot-journal', version: 1, moves, removals: [] }
+    await writeFile(join(folder, '.refdepot/journal.json'), JSON.stringify(journal))
+    t.ok(await isUnfinished(folder))
+    t.ok(await finishPublishing(folder))
+    t.equal(await readFile(join(folder, 'made/deep/b'), 'utf8'), 'newer b')
+    t.notOk(await isUnfinished(folder))
+    await writeFile(join(folder, 'run/b'), 'x')
+    const blocked = { from: join(folder, 'run/b'), to: join(folder, 'place') }
+    await t.rejects(publish(folder, [blocked]), { code: 'EISDIR' })
+  },
+)
+
+t.test('a server ends a publication before it serves, or says that it cannot', async t => {
+  const made = await genomeFolder(t)
+  await mkdir(join(made.archiveFolder, '.refdepot'), { recursive: true })
+  const journal = join(made.archiveFolder, '.refdepot/journal.json')
+  await writeFile(join(made.archiveFolder, 'next.yaml'), 'genomes: {}\n')
+  const moves = [{ from: join(made.archiveFolder, 'next.yaml'), to: made.serverConfig }]
+  await writeFile(journal, JSON.stringify({ moves, removals: [] }))
+  const depot = await Depot.open({ config: made.config })
+  t.equal(await readFile(made.serverConfig, 'utf8'), 'genomes: {}\n')
+  await depot.close()
+  await writeFile(journal, 'broken')
+  const other = await Depot.open({ config: made.config })
+  t.match(other.current.notes.at(-1), /an archiver was killed while it published/)
+  await other.close()
+})
+
+t.test('folders of dead runs go, those of living ones stay', async t => {
+  const folder = t.testdir({})
+  const mine = await openRunFolder(folder)
+  const own = join(folder, '.refdepot')
+  const here = encodeURIComponent(hostname())
+  for (const name of [
+    `run-${here}-${NOBODY}-abc`,
+    'run-other.host-12-abc',
+    'run-old.host-12-abc',
+    'run-gone',
+    `run-${here}-1-x`,
+  ]) {
+    await mkdir(join(own, name))
+  }
+  await utimes(join(own, 'run-old.host-12-abc'), 1, 1)
+  await removeDeadRuns(folder)
+  const left = [
+    mine.split('/').at(-1) as string,
+    'run-other.host-12-abc',
+    'run-gone',
+    `run-${here}-1-x`,
+  ]
+  t.same((await readdir(own)).sort(), left.sort())
+  await removeDeadRuns(join(folder, 'nowhere'))
+})
+
+t.test(
+  `a run that is killed at any of ${KILLS} moments leaves the old or the new state, and the next run heals`,
+  async t => {
+    const made = await genomeFolder(t, {
+      'fasta:default': { files: { '{genome}.fa': '>a\nACGT\n', 'noise.bin': noise(3_000_000) } },
+      'x:default': { files: { 'a.txt': 'x' } },
+    })
+    const main = resolve('test/support/create-once.ts')
+    const started = () =>
+      spawn(process.execPath, [...process.execArgv, main, made.config], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+    const whole = started()
+    await once(whole.stdout, 'data')
+    const began = performance.now()
+    await once(whole, 'exit')
+    const lasts = performance.now() - began
+    let killed = 0
+    for (let i = 0; i < KILLS; i += 1) {
+      await writeFile(join(made.tagFolder('x'), 'a.txt'), `version ${i}`)
+      const child = started()
+      const ended = once(child, 'exit')
+      await once(child.stdout, 'data')
+      const timer = setTimeout(() => child.kill('SIGKILL'), (lasts * i * 1.1) / KILLS)
+      const [, signal] = await ended
+      clearTimeout(timer)
+      if (signal === 'SIGKILL') killed += 1
+      const depot = await Depot.open({ config: made.config })
+      const problems = await depot.check()
+      t.same(problems, [], `${i}: every listed archive is sound`)
+      t.equal(depot.current.catalogue.archiveCount, 2, `${i}: old or new, nothing is lost`)
+      await depot.close()
+    }
+    t.ok(killed > KILLS / 3, `${killed} of ${KILLS} were killed in time`)
+    const last = started()
+    await once(last, 'exit')
+    const tag = (await readRawConfig(made.serverConfig)).genomes?.[T7]?.assets?.x?.tags?.default
+    t.equal(
+      tag?.archive_digest,
+      (await fileDigests(join(made.archiveFolder, T7, 'x__default.tgz'))).md5,
+    )
+    t.same(
+      await readdir(join(made.archiveFolder, '.refdepot')),
+      [],
+      'nothing is left of the killed runs',
+    )
+    t.ok((await stat(made.serverConfig)).size > 0)
+  },
+)
