@@ -6,6 +6,7 @@ import { listArchives } from '../archive/list-archives.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
 import { registryPathOf } from '../domain/catalogue.ts'
+import { NotInCatalogue } from '../domain/errors.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
@@ -93,5 +94,13 @@ async function archived(paths: readonly string[], flags: TargetFlags) {
   const target = await openServerTarget(configOf(flags), flags.archiveFolder)
   await healFolder(target)
   const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  if (entries.length === 0 && paths.length > 0) {
+    const names = paths.join(', ')
+    throw new NotInCatalogue(
+      'unknown-archive',
+      names,
+      `${names} is not archived; see \`refdepot archive list\``,
+    )
+  }
   return { entries, archiveFolder: target.archiveFolder, configFile: target.configFile }
 }

@@ -18,6 +18,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-genome': EXIT.notFound,
   'unknown-asset': EXIT.notFound,
   'unknown-tag': EXIT.notFound,
+  'unknown-archive': EXIT.notFound,
 }
 
 /** The exit code an error ends in. */

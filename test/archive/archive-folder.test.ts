@@ -140,7 +140,21 @@ t.test('unpacked files are read by path, and only those', async t => {
     { path: `${T7}.fa`, size: 15 },
     { path: 'sub dir/é.txt', size: 8 },
   ])
-  t.same(await files.files(entry('v2')), [])
+  const packed = await files.files(entry('v2'))
+  t.same(
+    packed.map(({ path }) => path),
+    [`${T7}.chrom.sizes`, `${T7}.fa`, `${T7}.fa.fai`],
+    'without an unpacked copy the archive is looked through',
+  )
+  t.same(await files.files(entry('v2')), packed)
+  const fai = await files.file(entry('v2'), `${T7}.fa.fai`)
+  t.equal(String(await fai.bytes({ start: 0, end: 8 })), 'V01146.1')
+  const chunks: Buffer[] = []
+  const fa = await files.file(entry('v2'), `${T7}.fa`)
+  for await (const chunk of fa.stream({ start: 40_000, end: fa.size })) chunks.push(chunk)
+  t.equal(Buffer.concat(chunks).length, fa.size - 40_000)
+  await fa.close()
+  await t.rejects(files.file(entry('v2'), 'nope'), { code: 'unknown-file' })
 })
 
 t.test('a digest is computed once for a state of a file, and again when it changes', async t => {

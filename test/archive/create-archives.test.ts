@@ -210,7 +210,7 @@ t.test(
 t.test('the view of refgenie 1.x comes when the sequences of the genome are known', async t => {
   const spec = {
     ...USUAL,
-    'notes:default': { files: { 'readme.txt': 'x', [`{genome}.txt`]: 'y' } },
+    'notes:default': { files: { 'readme.txt': 'x', '{genome}.txt': 'y' } },
   }
   const made = await genomeFolder(t, spec)
   await create(made, { registryPaths: ['t7/notes'] })

@@ -25,7 +25,9 @@ t.test('a failure leaves the old content and says what to do', async t => {
     path: join(folder, 'full'),
   })
   t.same(await readdir(folder), ['full'], 'no temporary file is left')
-  await t.rejects(replaceFile('/proc/nowhere/x', 'x'), { message: /cannot write \/proc\/nowhere\/x/ })
+  await t.rejects(replaceFile('/proc/nowhere/x', 'x'), {
+    message: /cannot write \/proc\/nowhere\/x/,
+  })
   const full = new StorageWriteFailed('/x', Object.assign(new Error('boom'), { code: 'ENOSPC' }))
   t.equal(full.message, 'cannot write /x: the disk is full; free some space')
   t.equal(new StorageWriteFailed('/x', new Error('boom')).message, 'cannot write /x: boom')
