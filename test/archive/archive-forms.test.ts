@@ -26,8 +26,8 @@ import { annotation, noise, plainFasta } from '../support/content-shapes.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { type GenomeSpec, genomeFolder, USUAL } from '../support/genome-folder.ts'
 
-// Random ranges of every member and view; `npm run test:long` asks for ten times as many.
-const RANGES = Number(process.env.REFDEPOT_TEST_RANGES ?? 100)
+// Random ranges of every file and view; `npm run test:long` takes the full count, everything else a tenth.
+const RANGES = process.env.REFDEPOT_TEST_FULL === '1' ? 1000 : 100
 
 const LONG_NAME = `${'folder-with-a-long-name/'.repeat(12)}{genome}.txt`
 const FILES: GenomeSpec = {

@@ -1,20 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
 import { Depot } from '../../src/archive/depot.ts'
-import { fileDigests } from '../../src/archive/file-digests.ts'
 import { finishPublishing, isUnfinished, publish } from '../../src/archive/publish.ts'
 import { openRunFolder, removeDeadRuns } from '../../src/archive/run-folder.ts'
-import { readRawConfig } from '../../src/config/raw-config.ts'
-import { noise } from '../support/content-shapes.ts'
-import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder } from '../support/genome-folder.ts'
 
-// Moments at which a run is killed; `npm run test:long` asks for ten times as many.
-const KILLS = Number(process.env.REFDEPOT_TEST_KILLS ?? 20)
 const NOBODY = 2 ** 22 + 1
 
 t.test(
@@ -86,53 +78,3 @@ t.test('folders of dead runs go, those of living ones stay', async t => {
   t.same((await readdir(own)).sort(), left.sort())
   await removeDeadRuns(join(folder, 'nowhere'))
 })
-
-t.test(
-  `a run that is killed at any of ${KILLS} moments leaves the old or the new state, and the next run heals`,
-  async t => {
-    const made = await genomeFolder(t, {
-      'fasta:default': { files: { '{genome}.fa': '>a\nACGT\n', 'noise.bin': noise(3_000_000) } },
-      'x:default': { files: { 'a.txt': 'x' } },
-    })
-    const main = resolve('test/support/create-once.ts')
-    const started = () =>
-      spawn(process.execPath, [...process.execArgv, main, made.config], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
-    const whole = started()
-    await once(whole.stdout, 'data')
-    const began = performance.now()
-    await once(whole, 'exit')
-    const lasts = performance.now() - began
-    let killed = 0
-    for (let i = 0; i < KILLS; i += 1) {
-      await writeFile(join(made.tagFolder('x'), 'a.txt'), `version ${i}`)
-      const child = started()
-      const ended = once(child, 'exit')
-      await once(child.stdout, 'data')
-      const timer = setTimeout(() => child.kill('SIGKILL'), (lasts * i * 1.1) / KILLS)
-      const [, signal] = await ended
-      clearTimeout(timer)
-      if (signal === 'SIGKILL') killed += 1
-      const depot = await Depot.open({ config: made.config })
-      const problems = await depot.check()
-      t.same(problems, [], `${i}: every listed archive is sound`)
-      t.equal(depot.current.catalogue.archiveCount, 2, `${i}: old or new, nothing is lost`)
-      await depot.close()
-    }
-    t.ok(killed > KILLS / 3, `${killed} of ${KILLS} were killed in time`)
-    const last = started()
-    await once(last, 'exit')
-    const tag = (await readRawConfig(made.serverConfig)).genomes?.[T7]?.assets?.x?.tags?.default
-    t.equal(
-      tag?.archive_digest,
-      (await fileDigests(join(made.archiveFolder, T7, 'x__default.tgz'))).md5,
-    )
-    t.same(
-      await readdir(join(made.archiveFolder, '.refdepot')),
-      [],
-      'nothing is left of the killed runs',
-    )
-    t.ok((await stat(made.serverConfig)).size > 0)
-  },
-)

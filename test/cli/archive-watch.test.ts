@@ -6,14 +6,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { exampleCopy } from '../support/example-folder.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
-import { runCli } from '../support/run-cli.ts'
+import { runHere } from '../support/run-here.ts'
 
 t.test('import repacks archives of refgenieserver', async t => {
   const { folder, config } = await exampleCopy(t)
   const args = ['archive', 'import', '-c', config, '--archive-folder', folder, 't7/fasta:v2']
-  t.match((await runCli([...args, '--dry-run'])).stdout, /create .*fasta:v2/)
-  t.match(await runCli(args), { code: 0, stderr: /1 archived/ })
-  t.match(await runCli(args), { code: 0, stderr: /0 archived, 1 up to date/ })
+  t.match((await runHere([...args, '--dry-run'])).stdout, /create .*fasta:v2/)
+  t.match(await runHere(args), { code: 0, stderr: /1 archived/ })
+  t.match(await runHere(args), { code: 0, stderr: /0 archived, 1 up to date/ })
 })
 
 t.test('watch archives what becomes complete, until it is stopped', async t => {
@@ -63,9 +63,9 @@ t.test('watch archives what becomes complete, until it is stopped', async t => {
     ['--interval', '0'],
     ['--interval', 'x'],
   ]) {
-    t.equal((await runCli(['archive', 'watch', '-c', made.config, ...wrong])).code, 2)
+    t.equal((await runHere(['archive', 'watch', '-c', made.config, ...wrong])).code, 2)
   }
-  t.equal((await runCli(['archive', 'watch', '-c', '/nowhere.yaml'])).code, 3)
+  t.equal((await runHere(['archive', 'watch', '-c', '/nowhere.yaml'])).code, 3)
 })
 
 t.test('an interrupted run ends in good order', async t => {

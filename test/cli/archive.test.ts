@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
-import { runCli } from '../support/run-cli.ts'
+import { runHere } from '../support/run-here.ts'
 
 const PART = { ...USUAL, 'broken:default': { files: { 'x.txt': 'x' }, build: 'failed' } }
 
 t.test('create, list, verify, remove', async t => {
   const made = await genomeFolder(t, PART)
-  const cli = (...args: string[]) => runCli(['archive', ...args, '-c', made.config])
+  const cli = (...args: string[]) => runHere(['archive', ...args, '-c', made.config])
   const dry = await cli('create', '--dry-run')
   t.match(dry, { code: 0, stdout: new RegExp(`create  ${T7}/fasta:default: not archived\n`) })
   t.match(JSON.parse((await cli('create', '--dry-run', '--json', 't7/fasta')).stdout), {
@@ -78,7 +78,7 @@ t.test('events as JSON, descriptions, jobs', async t => {
     '1',
     '--legacy-files',
   ]
-  const { code, stdout } = await runCli(['archive', ...args])
+  const { code, stdout } = await runHere(['archive', ...args])
   t.equal(code, 6)
   const events = stdout
     .trim()
@@ -94,7 +94,7 @@ t.test('events as JSON, descriptions, jobs', async t => {
   t.ok((await readdir(join(made.archiveFolder, 't7'))).includes('fasta__default.tgz'))
   for (const wrong of [['-j', '0'], ['-j', 'x'], ['--genomes-desc', '/nowhere.csv'], ['--nope']]) {
     t.equal(
-      (await runCli(['archive', 'create', '-c', made.config, ...wrong])).code,
+      (await runHere(['archive', 'create', '-c', made.config, ...wrong])).code,
       2,
       wrong.join(' '),
     )
@@ -106,22 +106,25 @@ t.test('what is missing is told with its exit code', async t => {
   await made.rewrite(raw => {
     delete raw.genome_archive_folder
   })
-  t.match(await runCli(['archive', 'create', '-c', made.config]), {
+  t.match(await runHere(['archive', 'create', '-c', made.config]), {
     code: 2,
     stderr: /genome_archive_folder/,
   })
   const env = { REFGENIE: made.config, REFGENIE_GENOME_ARCHIVE_FOLDER: made.archiveFolder }
   t.match(
-    await runCli(['archive', 'create'], env),
+    await runHere(['archive', 'create'], env),
     { code: 0 },
     '$REFGENIE and the folder of the environment',
   )
-  t.match(await runCli(['archive', 'create']), { code: 2, stderr: /with -c FILE or in \$REFGENIE/ })
-  t.equal((await runCli(['archive', 'create', '-c', '/nowhere.yaml'])).code, 3)
-  t.match(await runCli(['archive', 'create', 'nope'], env), {
+  t.match(await runHere(['archive', 'create']), {
+    code: 2,
+    stderr: /with -c FILE or in \$REFGENIE/,
+  })
+  t.equal((await runHere(['archive', 'create', '-c', '/nowhere.yaml'])).code, 3)
+  t.match(await runHere(['archive', 'create', 'nope'], env), {
     code: 3,
     stderr: /no genome 'nope'; there are t7/,
   })
-  t.match(await runCli(['archive', '--help']), { code: 0, stdout: /create .*\n(?:.*\n)*.*verify/ })
-  t.match(await runCli(['archive', 'create', '--help']), { code: 0, stdout: /--genomes-desc/ })
+  t.match(await runHere(['archive', '--help']), { code: 0, stdout: /create .*\n(?:.*\n)*.*verify/ })
+  t.match(await runHere(['archive', 'create', '--help']), { code: 0, stdout: /--genomes-desc/ })
 })

@@ -1,13 +1,13 @@
 import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { runCli } from '../support/run-cli.ts'
+import { runHere } from '../support/run-here.ts'
 
 t.test('init makes a config that the archiver takes; config shows and changes it', async t => {
   const folder = t.testdir({})
   const config = join(folder, "it's here", 'genome_config.yaml')
   const archives = join(folder, 'archives')
-  const init = await runCli([
+  const init = await runHere([
     'init',
     '-c',
     config,
@@ -19,17 +19,17 @@ t.test('init makes a config that the archiver takes; config shows and changes it
   ])
   t.match(init, { code: 0, stdout: `export REFGENIE='${config.replace("'", "'\\''")}'\n` })
   t.same((await readdir(join(folder, "it's here"))).sort(), ['alias', 'data', 'genome_config.yaml'])
-  t.match(await runCli(['archive', 'create', '-c', config]), { code: 0 })
-  t.match(await runCli(['init', '-c', config]), {
+  t.match(await runHere(['archive', 'create', '-c', config]), { code: 0 })
+  t.match(await runHere(['init', '-c', config]), {
     code: 1,
     stderr: /exists already; give --genome-archive-folder/,
   })
   t.equal(
-    (await runCli(['init', '-c', config, '--genome-archive-folder', join(folder, 'other')])).code,
+    (await runHere(['init', '-c', config, '--genome-archive-folder', join(folder, 'other')])).code,
     0,
   )
-  const set = (...args: string[]) => runCli(['config', 'set', '-c', config, ...args])
-  const get = (...args: string[]) => runCli(['config', 'get', '-c', config, ...args])
+  const set = (...args: string[]) => runHere(['config', 'set', '-c', config, ...args])
+  const get = (...args: string[]) => runHere(['config', 'get', '-c', config, ...args])
   t.equal((await get('archive-folder')).stdout, `${join(folder, 'other')}\n`)
   await appendFile(config, '# a remark\n')
   for (const change of [
@@ -56,12 +56,12 @@ t.test('init makes a config that the archiver takes; config shows and changes it
   })
   t.match(await set('port', 'x'), { code: 2, stderr: /a number from 0 to 65535/ })
   t.equal((await get('nope')).code, 2)
-  t.equal((await runCli(['config', 'get', '-c', '/nowhere.yaml'])).code, 3)
+  t.equal((await runHere(['config', 'get', '-c', '/nowhere.yaml'])).code, 3)
   const plain = join(folder, 'plain', 'g.yaml')
   t.equal(
-    (await runCli(['init', '-c', plain, '--genome-folder', join(folder, 'genomes')])).stdout,
+    (await runHere(['init', '-c', plain, '--genome-folder', join(folder, 'genomes')])).stdout,
     `export REFGENIE=${plain}\n`,
   )
-  t.equal((await runCli(['config', 'get', '-c', plain, 'archive-folder'])).stdout, '\n')
+  t.equal((await runHere(['config', 'get', '-c', plain, 'archive-folder'])).stdout, '\n')
   await mkdir(archives, { recursive: true })
 })
