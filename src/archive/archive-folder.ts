@@ -5,7 +5,7 @@ import { isMd5 } from '../domain/digest.ts'
 import { ArchiveDamaged, ArchiveMissing, DigestPending, NotInCatalogue } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
-import type { Identity, Store, StoredObject } from '../storage/store.ts'
+import type { Store, StoredObject } from '../storage/store.ts'
 import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
 import {
   archiveKeys,
@@ -13,12 +13,11 @@ import {
   foldersOf,
   type SideFile,
   sideFileName,
-  unpackedKeys,
 } from './archive-places.ts'
 import { tarBlob, viewBlob } from './archive-view.ts'
 import type { ContentIndex, ViewName } from './content-index.ts'
 import type { ArchiveDigests, DigestLedger } from './digest-ledger.ts'
-import type { ForeignArchives } from './foreign-archive.ts'
+import type { ForeignFiles } from './foreign-files.ts'
 import type { IndexShelf } from './index-shelf.ts'
 import {
   faiBlob,
@@ -47,7 +46,7 @@ export interface FolderParts {
   readonly store: Store
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
-  readonly foreign: ForeignArchives
+  readonly foreign: ForeignFiles
   /** May be exchanged by a newer one when a check has ended. */
   contents: ContentIndex
 }
@@ -195,7 +194,7 @@ export class ArchiveFolder {
     const indexed = await this.#indexed(entry)
     const blob =
       indexed === undefined
-        ? await this.#foreignFile(entry, path)
+        ? await this.#parts.foreign.file(entry, path)
         : await indexedFile(indexed, path)
     if (blob !== undefined) return blob
     const message = `${registryPathOf(entry)} has no file '${path}'; see the list of its files`
@@ -205,7 +204,7 @@ export class ArchiveFolder {
   /** The files of an asset, sorted by path. */
   async files(entry: CatalogueEntry): Promise<ListedFile[]> {
     const indexed = await this.#indexed(entry)
-    if (indexed === undefined) return this.#foreignFiles(entry)
+    if (indexed === undefined) return this.#parts.foreign.files(entry)
     await indexed.object.close()
     return filesOf(indexed.index).map(file => ({
       path: file.path,
@@ -219,17 +218,6 @@ export class ArchiveFolder {
   /** The md5 of an archive that was computed to have this sha256; undefined when there is none (yet). */
   md5OfSha256(sha256: string): string | undefined {
     return this.#parts.ledger.md5OfSha256(sha256)
-  }
-
-  /** The index of the stored archive of a tag, and what it lies beside; undefined for archives of other tools. */
-  async index(entry: CatalogueEntry): Promise<{ key: string; index: MemberIndex } | undefined> {
-    for (const key of archiveKeys(entry, 'stored')) {
-      const identity = await this.#parts.store.identify(key)
-      if (identity === undefined) continue
-      const index = await this.#parts.shelf.indexOf(key, identity)
-      return index && { key, index }
-    }
-    return undefined
   }
 
   /** Opens an archive with its index; one that is not the archive of the config is not sent. */
@@ -292,41 +280,6 @@ export class ArchiveFolder {
     })
     if (opened?.index !== undefined) return { object: opened.object, index: opened.index }
     await opened?.object.close()
-    return undefined
-  }
-
-  async #foreignFile(entry: CatalogueEntry, path: string): Promise<Blob | undefined> {
-    const parts = path.split('/')
-    // The store keeps the path below its root; this keeps it below the asset.
-    if (parts.some(part => part === '' || part === '.' || part === '..')) return undefined
-    for (const folder of unpackedKeys(entry)) {
-      const object = await this.#parts.store.open(`${folder}/${path}`)
-      if (object !== undefined) return storedBlob(object, { mediaType: OCTETS })
-    }
-    const archive = await this.#foreignArchive(entry)
-    return archive && this.#parts.foreign.file(archive.key, archive.identity, path)
-  }
-
-  async #foreignFiles(entry: CatalogueEntry): Promise<ListedFile[]> {
-    for (const folder of unpackedKeys(entry)) {
-      const listed = await this.#parts.store.list(folder)
-      if (listed.length > 0) return listed
-    }
-    const archive = await this.#foreignArchive(entry)
-    return archive === undefined ? [] : this.#parts.foreign.files(archive.key, archive.identity)
-  }
-
-  /** An archive of another tool, unless the asset has an unpacked copy. */
-  async #foreignArchive(
-    entry: CatalogueEntry,
-  ): Promise<{ key: string; identity: Identity } | undefined> {
-    for (const folder of unpackedKeys(entry)) {
-      if ((await this.#parts.store.list(folder)).length > 0) return undefined
-    }
-    for (const key of archiveKeys(entry, 'stored')) {
-      const identity = await this.#parts.store.identify(key)
-      if (identity !== undefined) return { key, identity }
-    }
     return undefined
   }
 }

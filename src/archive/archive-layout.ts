@@ -19,7 +19,7 @@ export interface ViewNaming {
 }
 
 /** A run of headers, made when it is asked for: an archive of 10,000 files has megabytes of them. */
-export interface HeaderRun {
+interface HeaderRun {
   /** Bytes of tar. */
   readonly length: number
   plain(): Buffer

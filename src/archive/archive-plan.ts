@@ -12,7 +12,7 @@ import { filesOf, INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-in
 import { findTag } from './server-record.ts'
 
 /** What is done with a tag. */
-export type PlannedAction = 'create' | 'views' | 'skip'
+type PlannedAction = 'create' | 'views' | 'skip'
 
 /** One tag of a plan. */
 export interface PlannedTag {

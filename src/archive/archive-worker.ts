@@ -7,7 +7,7 @@ import { compressSegment } from './content-compression.ts'
 import type { MemberIndex, ViewDigests } from './member-index.ts'
 
 /** Compress a segment; its memory comes back with the answer. */
-export interface CompressOrder {
+interface CompressOrder {
   readonly kind: 'compress'
   readonly memory: ArrayBuffer
   /** Bytes of the memory that are the segment. */

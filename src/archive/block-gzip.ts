@@ -10,10 +10,10 @@ import { crc32, inflateRaw } from 'node:zlib'
 export const BLOCK_PLAIN = 65_280
 
 /** Bytes before the compressed data of a block: the gzip header with the field that tells the length of the block. */
-export const BLOCK_HEAD = 18
+const BLOCK_HEAD = 18
 
 /** Bytes behind the compressed data of a block: CRC-32 and plain length. */
-export const BLOCK_TAIL = 8
+const BLOCK_TAIL = 8
 
 // A deflate block of stored bytes: one byte of flags, length, and its complement.
 const STORED_HEAD = 5
@@ -67,7 +67,7 @@ export function storedLength(plain: number): number {
 }
 
 /** Why a block cannot be read. */
-export class BlockBroken extends Error {
+class BlockBroken extends Error {
   override readonly name = 'BlockBroken'
 }
 

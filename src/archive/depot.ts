@@ -9,7 +9,7 @@ import { ContentIndex } from './content-index.ts'
 import { DigestLedger } from './digest-ledger.ts'
 import { DigestThread } from './digest-thread.ts'
 import { checkFolder, type Damage } from './folder-check.ts'
-import { ForeignArchives } from './foreign-archive.ts'
+import { ForeignFiles } from './foreign-files.ts'
 import { IndexShelf } from './index-shelf.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
 import { findServerConfig, type ServerConfig } from './server-config.ts'
@@ -21,7 +21,7 @@ export interface Generation {
   readonly store: FileStore
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
-  readonly foreign: ForeignArchives
+  readonly foreign: ForeignFiles
   /** Absolute paths of the configs it was read from. */
   readonly files: readonly string[]
   readonly archiveFolder: string
@@ -61,7 +61,7 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   const ledger = sameFolder ? previous.ledger : new DigestLedger(archiveFolder, source.stateFolder)
   const store = sameFolder ? previous.store : new FileStore(archiveFolder, source.allowedRoots)
   const shelf = sameFolder ? previous.shelf : new IndexShelf(store)
-  const foreign = sameFolder ? previous.foreign : new ForeignArchives(store)
+  const foreign = sameFolder ? previous.foreign : new ForeignFiles(store)
   // What an older generation knew of digests counts until this one was checked.
   const contents = sameFolder ? previous.folder.contents : new ContentIndex()
   return {

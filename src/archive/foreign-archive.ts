@@ -21,10 +21,13 @@ const MOST_KEPT = 256
 /** What was found in archives of other tools; the last ones are kept. */
 export class ForeignArchives {
   readonly #store: Store
+  readonly #most: number
   readonly #kept = new Map<string, Promise<Listed[]>>()
 
-  constructor(store: Store) {
+  /** @param most - archives whose lists are kept */
+  constructor(store: Store, most = MOST_KEPT) {
     this.#store = store
+    this.#most = most
   }
 
   /**
@@ -41,7 +44,7 @@ export class ForeignArchives {
     this.#kept.set(state, scan)
     scan.catch(() => this.#kept.delete(state))
     for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= MOST_KEPT) break
+      if (this.#kept.size <= this.#most) break
       this.#kept.delete(oldest)
     }
     return scan

@@ -6,14 +6,14 @@
  */
 import { constants } from 'node:fs'
 import { mkdir, open, stat, symlink } from 'node:fs/promises'
-import { dirname, join, posix, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract, type Header } from 'tar-stream'
 import { SourceRefused } from '../domain/archiving-errors.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
-import { FileStore } from '../storage/file-store.ts'
+import { openFile } from '../storage/file-store.ts'
 import { archiveKeys, claimedDigest, unpackedKeys } from './archive-places.ts'
 import { archivePath } from './archive-plan.ts'
 import type { ArchiveTarget } from './archive-target.ts'
@@ -86,8 +86,7 @@ async function replacedArchives(
 
 /** Unpacks a tar in gzip without its top folder; nothing can be written outside the folder. */
 async function unpack(archive: string, folder: string): Promise<void> {
-  const object = await new FileStore(dirname(archive)).open(posix.basename(archive))
-  if (object === undefined) throw new SourceRefused(archive, 'it is not there')
+  const object = await openFile(archive)
   await mkdir(folder, { recursive: true })
   const tar = extract()
   const filled = pipeline(object.stream({ start: 0, end: object.size }), createGunzip(), tar)

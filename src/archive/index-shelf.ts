@@ -11,18 +11,18 @@ interface Kept {
 
 // Indexes of some thousand usual archives; one of a genome with 500,000 contigs fits too.
 const BUDGET = 64 * 1024 * 1024
-// Beyond this a file is no index.
-const LARGEST = 512 * 1024 * 1024
-
 /** Indexes of the archives of a store. */
 export class IndexShelf {
   readonly #store: Store
+  readonly #budget: number
   /** In the order of their last use. */
   readonly #kept = new Map<string, Kept>()
   #weight = 0
 
-  constructor(store: Store) {
+  /** @param budget - bytes of index text that are kept */
+  constructor(store: Store, budget = BUDGET) {
     this.#store = store
+    this.#budget = budget
   }
 
   /**
@@ -47,9 +47,9 @@ export class IndexShelf {
 
   async #read(key: string, state: string): Promise<MemberIndex | undefined> {
     const object = await this.#store.open(key + INDEX_SUFFIX)
+    /* c8 ignore next -- removed between two looks at it */
     if (object === undefined) return undefined
     try {
-      if (object.size > LARGEST) return undefined
       const text = await object.bytes({ start: 0, end: object.size })
       const index = parseIndex(text.toString('utf8'))
       this.#keep(key, { index, weight: object.size, state })
@@ -64,7 +64,7 @@ export class IndexShelf {
     this.#kept.delete(key)
     this.#kept.set(key, kept)
     for (const [oldest, { weight }] of this.#kept) {
-      if (this.#weight <= BUDGET || oldest === key) return
+      if (this.#weight <= this.#budget || oldest === key) return
       this.#kept.delete(oldest)
       this.#weight -= weight
     }

@@ -4,7 +4,7 @@ import { faiText } from '../genomics/fai.ts'
 import { type Blob, memoryBlob } from '../storage/blob.ts'
 import { lazyPiece, type Piece, piecewiseBlob, storedPiece } from '../storage/piecewise-blob.ts'
 import type { ByteRange, StoredObject } from '../storage/store.ts'
-import { BLOCK_PLAIN, BlockBroken, EOF_BLOCK, inflateBlock } from './block-gzip.ts'
+import { BLOCK_PLAIN, EOF_BLOCK, inflateBlock } from './block-gzip.ts'
 import { blockOffsets, fastaFactsOf, type IndexFile, type MemberIndex } from './member-index.ts'
 
 /** An archive that was opened with its index. */
@@ -94,9 +94,7 @@ async function inflatedRange(
     blocks.push(inflateBlock(packed.subarray(start, (offsets[i + 1] as number) - begin)))
   }
   const plain = await Promise.all(blocks).catch(error => {
-    if (error instanceof BlockBroken)
-      throw new ArchiveDamaged(`${object.key}: ${file.path} ${error.message}`)
-    throw error
+    throw new ArchiveDamaged(`${object.key}: ${file.path} ${error.message}`)
   })
   const origin = first * BLOCK_PLAIN
   const whole = plain.length === 1 ? (plain[0] as Buffer) : Buffer.concat(plain)

@@ -222,6 +222,7 @@ class MemberReader {
   #read(buffer: Buffer, filled: number) {
     const file = this.#file as FileHandle
     return file.read(buffer, filled, buffer.length - filled, this.#position).catch(error => {
+      /* c8 ignore next 2 -- only a disk that fails under an open file comes here */
       throw new SourceRefused(this.#source.source, (error as Error).message)
     })
   }

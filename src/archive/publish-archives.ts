@@ -35,6 +35,7 @@ export async function publishArchives(
     // An import has no other source than the server config, and that may have changed since it was read.
     const source = target.inPlace === true ? structuredClone(config) : target.rawSource
     followSource(config, source)
+    if (target.inPlace !== true) placeFolders(config, target)
     for (const record of records) recordArchive(config, source, record)
     describe(config, descriptions)
     const text = formatGenomeConfig(config)
@@ -54,6 +55,12 @@ export async function prepareConfig(configFile: string, text: string): Promise<s
     throw new StorageWriteFailed(configFile, error)
   })
   return prepared
+}
+
+/** The server config lies elsewhere than its source: paths that were relative to that, or overruled by the operator, are written out. */
+function placeFolders(config: RawConfig, { source, archiveFolder }: ArchiveTarget): void {
+  config.genome_archive_folder = archiveFolder
+  config.genome_folder = source.genomeFolder
 }
 
 function describe(config: RawConfig, descriptions: ReadonlyMap<string, string> = new Map()): void {

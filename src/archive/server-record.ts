@@ -22,8 +22,6 @@ export interface ArchivedTag extends TagName {
   readonly archiveSize: number
   readonly assetSize: number
   readonly assetDigest: string
-  /** Replaces the description of the genome. */
-  readonly genomeDescription?: string
 }
 
 // What the peer writes where the source has nothing.
@@ -43,11 +41,7 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   const fromTag = fromAsset.tags?.[tag] ?? {}
   const genome = genomeIn(target, digest)
   genome.aliases = [...(from.aliases ?? [])]
-  genome.genome_description =
-    archived.genomeDescription ??
-    from.genome_description ??
-    genome.genome_description ??
-    NO_DESCRIPTION
+  genome.genome_description = from.genome_description ?? genome.genome_description ?? NO_DESCRIPTION
   const asset = assetIn(genome, name)
   asset.asset_description = fromAsset.asset_description ?? NO_DESCRIPTION
   asset.default_tag = fromAsset.default_tag ?? DEFAULT_TAG

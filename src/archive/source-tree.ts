@@ -55,7 +55,9 @@ export async function readSourceTree(place: TreePlace): Promise<SourceTree> {
   })
   const genomes = await realpath(place.genomeFolder).catch(() => resolve(place.genomeFolder))
   const entries: SourceEntry[] = []
-  await walk({ root, genomes }, '', entries)
+  await walk({ root, genomes }, '', entries).catch(error => {
+    throw error instanceof SourceRefused ? error : new SourceRefused(root, reasonOf(error))
+  })
   entries.sort((a, b) => byCodePoint(a.path, b.path))
   return { root, entries, size: entries.reduce((sum, entry) => sum + entry.size, 0) }
 }
@@ -74,9 +76,7 @@ interface Roots {
 }
 
 async function walk(roots: Roots, folder: string, entries: SourceEntry[]): Promise<void> {
-  const names = await readdir(join(roots.root, folder)).catch(error => {
-    throw new SourceRefused(join(roots.root, folder), reasonOf(error))
-  })
+  const names = await readdir(join(roots.root, folder))
   for (const name of names) {
     if (name === '_refgenie_build' || name.startsWith('._')) continue
     const path = folder === '' ? name : `${folder}/${name}`
@@ -90,15 +90,10 @@ async function walk(roots: Roots, folder: string, entries: SourceEntry[]): Promi
 
 async function lookAt(roots: Roots, path: string): Promise<SourceEntry> {
   const source = join(roots.root, path)
-  try {
-    const stats = await lstat(source, { bigint: true })
-    if (stats.isFile()) return fileEntry(path, source, stats)
-    if (stats.isDirectory()) return plainEntry(path, source, 'folder')
-    if (stats.isSymbolicLink()) return await linkEntry(roots, path, source)
-  } catch (error) {
-    if (error instanceof SourceRefused) throw error
-    throw new SourceRefused(source, reasonOf(error))
-  }
+  const stats = await lstat(source, { bigint: true })
+  if (stats.isFile()) return fileEntry(path, source, stats)
+  if (stats.isDirectory()) return plainEntry(path, source, 'folder')
+  if (stats.isSymbolicLink()) return linkEntry(roots, path, source)
   throw new SourceRefused(
     source,
     'it is a device, socket or pipe; only files, folders and links are archived',
@@ -166,12 +161,12 @@ function ownerOf(roots: Roots, real: string): string {
 }
 
 function isBelow(path: string, root: string): boolean {
-  return path.startsWith(root.endsWith(sep) ? root : root + sep)
+  const way = relative(root, path)
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`)
 }
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'it is not there; build the asset again, or correct asset_path'
-  if (code === 'EACCES') return 'no permission to read it'
   return message
 }

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { SourceChanged } from '../domain/archiving-errors.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
-import { FileStore } from '../storage/file-store.ts'
+import { openFile } from '../storage/file-store.ts'
 import { legacyNaming } from './archive-layout.ts'
 import { archiveName, folderIn, type SideFile, sideFileName } from './archive-places.ts'
 import type { ArchiveTarget } from './archive-target.ts'
@@ -134,8 +134,7 @@ async function stageForAlias(
   const staged = files.map(name => join(aliasFolder, name))
   if (!legacyFiles) return staged
   const path = join(aliasFolder, archiveName(entry))
-  const object = await new FileStore(folder).open(basename(archive))
-  if (object === undefined) throw new SourceChanged(archive)
+  const object = await openFile(archive)
   const blob = viewBlob({ object, index }, legacyNaming(index.asset, nameOf(entry.genome)))
   const file = await open(path, 'w', 0o644)
   await pipeline(blob.stream({ start: 0, end: blob.size }), file.createWriteStream({ flush: true }))

@@ -6,7 +6,7 @@
  */
 
 /** Tar counts in records of so many bytes. */
-export const TAR_RECORD = 512
+const TAR_RECORD = 512
 
 /** What ends a tar: two empty records. */
 export const TAR_END_LENGTH = 2 * TAR_RECORD

@@ -1,10 +1,10 @@
 /** `archive verify`: is every archive there, the one of the config, and (deep) whole down to the last byte. */
 import { stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import type { Blob } from '../storage/blob.ts'
-import { FileStore } from '../storage/file-store.ts'
+import { openFile } from '../storage/file-store.ts'
+import type { StoredObject } from '../storage/store.ts'
 import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
 import { legacyNaming, v4Naming } from './archive-layout.ts'
 import { claimedDigest } from './archive-places.ts'
@@ -25,7 +25,7 @@ export interface Verified {
 }
 
 /** Something wrong with an archive. */
-export interface Problem {
+interface Problem {
   readonly kind: 'missing' | 'damaged'
   readonly message: string
 }
@@ -150,13 +150,9 @@ class Verification {
   }
 
   /** Reads with the archive open; what cannot be read is a problem, not an end. */
-  async #reading(
-    what: string,
-    read: (object: NonNullable<Awaited<ReturnType<FileStore['open']>>>) => Promise<void>,
-  ): Promise<void> {
+  async #reading(what: string, read: (object: StoredObject) => Promise<void>): Promise<void> {
     try {
-      const object = await new FileStore(dirname(this.#path)).open(basename(this.#path))
-      if (object === undefined) throw new Error('it is gone')
+      const object = await openFile(this.#path)
       await read(object).finally(() => object.close())
     } catch (error) {
       this.#report(`${what} cannot be read: ${(error as Error).message}`)

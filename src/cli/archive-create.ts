@@ -70,7 +70,7 @@ function showPlan({ tags }: ArchivePlan, flags: CreateFlags): number {
 }
 
 /** The exit code of a run. */
-export function exitOf({ archived, views, skipped, failed }: CreateSummary): number {
+function exitOf({ archived, views, skipped, failed }: CreateSummary): number {
   if (failed === 0) return EXIT.ok
   return archived + views + skipped > 0 ? EXIT.partial : EXIT.failed
 }

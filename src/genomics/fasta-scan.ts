@@ -165,8 +165,8 @@ export class FastaScan {
   }
 
   #headerName(): string {
-    const text = Buffer.concat(this.#header ?? []).toString('utf8')
-    return /^>[^\S\n]*(\S*)/.exec(text)?.[1] ?? ''
+    const text = Buffer.concat(this.#header as Buffer[]).toString('utf8')
+    return text.slice(1).trimStart().split(/\s/, 1)[0] as string
   }
 
   #endSequenceLine(): void {

@@ -1,7 +1,7 @@
 /** A folder of the local disk as a store; nothing outside its roots can be reached, links resolved. */
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { OutsideRoot, ShortRead, StorageFailed } from '../domain/errors.ts'
 import { byCodePoint } from '../domain/text-order.ts'
@@ -118,6 +118,17 @@ export class FileStore implements Store {
     if (remember) this.#trusted.set(path, now)
     return real
   }
+}
+
+/**
+ * Opens one file by its path, for tools that were given it by the operator.
+ *
+ * @throws StorageFailed when it is not there or cannot be read
+ */
+export async function openFile(path: string): Promise<StoredObject> {
+  const object = await new FileStore(dirname(path)).open(basename(path))
+  if (object === undefined) throw new StorageFailed(path, new Error('there is no such file'))
+  return object
 }
 
 /** An open file; the handle keeps the bytes alive when the file is removed or replaced. */

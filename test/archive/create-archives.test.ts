@@ -1,5 +1,6 @@
 /** `archive create` and its kin over real folders: what is made, what is refused, what a second run does. */
 import { createHash } from 'node:crypto'
+import { readdirSync, rmSync } from 'node:fs'
 import {
   appendFile,
   chmod,
@@ -35,7 +36,7 @@ import { verifyArchive } from '../../src/archive/verify-archives.ts'
 import { readGenomeConfig } from '../../src/config/genome-config.ts'
 import { readRawConfig } from '../../src/config/raw-config.ts'
 import { type CatalogueEntry, entriesOf } from '../../src/domain/catalogue.ts'
-import { plainFasta } from '../support/content-shapes.ts'
+import { noise, plainFasta } from '../support/content-shapes.ts'
 import { exampleCopy } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import {
@@ -669,7 +670,9 @@ t.test('a verification finds whatever is wrong', async t => {
 
 t.test('files beyond a segment, and an unreadable one', async t => {
   const made = await genomeFolder(t, {
-    'fasta:default': { files: { '{genome}.fa': plainFasta(9_000_000), 'z.txt': 'z' } },
+    'fasta:default': {
+      files: { '{genome}.fa': plainFasta(9_000_000), 'noise.bin': noise(5_000_000), 'z.txt': 'z' },
+    },
   })
   const { events, summary } = await create(made, { jobs: 3 })
   t.match(summary, { archived: 1 })
@@ -679,4 +682,58 @@ t.test('files beyond a segment, and an unreadable one', async t => {
   if (process.getuid?.() === 0) return
   await chmod(join(made.tagFolder('fasta'), 'z.txt'), 0)
   t.match((await create(made, { force: true })).failures, [/z.txt/])
+})
+
+t.test('a failure while views are hashed or files are staged is one of its tag only', async t => {
+  const made = await genomeFolder(t)
+  const failures: string[] = []
+  const target = await openTarget(made.config)
+  const run = (onEvent: (event: ArchiveEvent) => void, force: boolean) =>
+    createArchives(target, {
+      registryPaths: ['t7/fasta'],
+      force,
+      onEvent: event => {
+        onEvent(event)
+        if (event.event === 'failed') failures.push(event.error.message)
+      },
+    })
+  const own = join(made.archiveFolder, '.refdepot')
+  const removing = (event: ArchiveEvent) => {
+    if (event.event === 'progress')
+      for (const name of readdirSync(own)) rmSync(join(own, name), { recursive: true })
+  }
+  t.match(await run(removing, false), { archived: 0, failed: 1 })
+  t.match(failures, [/ENOENT/])
+  t.match(await run(() => {}, false), { archived: 1 })
+  await made.rewrite(raw => raw.genomes?.[T7]?.aliases?.push('later'))
+  const again = await createArchives(await openTarget(made.config), {
+    registryPaths: ['t7/fasta'],
+    onEvent: event => {
+      if (event.event === 'planned') rmSync(archive(made))
+      if (event.event === 'failed') failures.push(event.error.message)
+    },
+  })
+  t.match(again, { views: 0, failed: 1 })
+  t.equal(failures.length, 2)
+})
+
+t.test('a publication that was begun is ended before anything else', async t => {
+  const made = await genomeFolder(t)
+  await create(made)
+  const before = await readFile(made.serverConfig, 'utf8')
+  await writeFile(join(made.archiveFolder, 'next'), before.replace('Phage', 'From the journal'))
+  const moves = [{ from: join(made.archiveFolder, 'next'), to: made.serverConfig }]
+  await writeFile(
+    join(made.archiveFolder, '.refdepot/journal.json'),
+    JSON.stringify({ moves, removals: [] }),
+  )
+  await create(made, { registryPaths: ['t7/bwa_index'] })
+  t.match(await readFile(made.serverConfig, 'utf8'), /From the journal/)
+})
+
+t.test('an unknown genome among genomes without alias', async t => {
+  const made = await genomeFolder(t, USUAL, [])
+  await t.rejects(create(made, { registryPaths: ['x'] }), {
+    message: new RegExp(`there are ${T7}$`),
+  })
 })

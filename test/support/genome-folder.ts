@@ -8,7 +8,7 @@ import { plainFasta } from './content-shapes.ts'
 import { T7 } from './genome-fixtures.ts'
 
 /** Content of a file, or what a link leads to, or what a file is a hard link of. */
-export type FileSpec =
+type FileSpec =
   | Buffer
   | string
   | { readonly link: string }
@@ -16,7 +16,7 @@ export type FileSpec =
   | { readonly executable: string }
 
 /** One tag: its files by path, with `{genome}` in names and links for the digest. */
-export interface TagSpec {
+interface TagSpec {
   readonly files: Readonly<Record<string, FileSpec>>
   readonly attributes?: Partial<RawTag>
   /** State of the build flag; `completed` when it is not given, none for false. */
