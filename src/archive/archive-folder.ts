@@ -97,7 +97,7 @@ export class ArchiveFolder {
    * @throws ArchiveMissing, ArchiveDamaged; NotInCatalogue for a v4 view that the index does not have
    */
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
-    const { object, key, index } = await this.#open(entry, 'stored')
+    const { object, key, index } = await this.#open(entry)
     if (index === undefined && view.form === 'legacy') {
       await object.close()
       return this.#legacyFile(entry)
@@ -126,7 +126,7 @@ export class ArchiveFolder {
    * @throws ArchiveMissing, ArchiveDamaged; NotInCatalogue for an archive without index
    */
   async tar(entry: CatalogueEntry): Promise<Blob> {
-    const { object, index } = await this.#open(entry, 'stored')
+    const { object, index } = await this.#open(entry)
     if (index !== undefined) return tarBlob({ object, index }, storedNaming(index.tag))
     await object.close()
     const path = registryPathOf(entry)
@@ -155,7 +155,7 @@ export class ArchiveFolder {
    * @throws DigestPending while it is being computed
    */
   async legacyDigest(entry: CatalogueEntry, alias: string): Promise<string> {
-    const opened = await this.#open(entry, 'stored').catch(error => {
+    const opened = await this.#open(entry).catch(error => {
       if (error instanceof ArchiveMissing || error instanceof ArchiveDamaged) return undefined
       throw error
     })
@@ -221,8 +221,8 @@ export class ArchiveFolder {
   }
 
   /** Opens an archive with its index; one that is not the archive of the config is not sent. */
-  async #open(entry: CatalogueEntry, form: ArchiveForm): Promise<OpenedArchive> {
-    for (const key of archiveKeys(entry, form)) {
+  async #open(entry: CatalogueEntry): Promise<OpenedArchive> {
+    for (const key of archiveKeys(entry, 'stored')) {
       const object = await this.#parts.store.open(key)
       if (object === undefined) continue
       const index = await this.#parts.shelf.indexOf(key, object).catch(async error => {
@@ -273,7 +273,7 @@ export class ArchiveFolder {
   }
 
   async #indexed(entry: CatalogueEntry): Promise<IndexedArchive | undefined> {
-    const opened = await this.#open(entry, 'stored').catch(error => {
+    const opened = await this.#open(entry).catch(error => {
       // Without its archive an asset may still have an unpacked copy.
       if (error instanceof ArchiveMissing) return undefined
       throw error

@@ -1,4 +1,5 @@
 /** The threads of the archiver: as many as there are jobs, each with one order at a time. */
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -6,7 +7,7 @@ import type { ArchiveOrder, CompressAnswer, ViewOrder } from './archive-worker.t
 import type { ViewDigests } from './member-index.ts'
 
 interface Waiting {
-  readonly order: ArchiveOrder
+  readonly order: Exclude<ArchiveOrder, 'stop'>
   readonly done: (answer: never) => void
   readonly failed: (error: Error) => void
 }
@@ -33,15 +34,17 @@ export class ArchivePool {
     return this.#ask({ kind: 'view', ...order })
   }
 
-  /** Ends all threads; orders that wait fail. */
+  /** Ends all threads; orders that wait or are under way fail. */
   async stop(): Promise<void> {
-    const workers = [...this.#idle, ...this.#busy.keys()]
-    this.#idle.length = 0
     for (const { failed } of this.#queue.splice(0)) failed(new Error('the archiver was stopped'))
-    await Promise.all(workers.map(worker => worker.terminate()))
+    const idle = this.#idle.splice(0).map(worker => {
+      worker.postMessage('stop' satisfies ArchiveOrder)
+      return once(worker, 'exit')
+    })
+    await Promise.all([...idle, ...[...this.#busy.keys()].map(worker => worker.terminate())])
   }
 
-  #ask<T>(order: ArchiveOrder): Promise<T> {
+  #ask<T>(order: Exclude<ArchiveOrder, 'stop'>): Promise<T> {
     return new Promise((done, failed) => {
       this.#queue.push({ order, done, failed })
       this.#next()
@@ -55,7 +58,7 @@ export class ArchivePool {
     const waiting = this.#queue.shift() as Waiting
     this.#busy.set(worker, waiting)
     const { order } = waiting
-    worker.postMessage(order, order.kind === 'compress' ? [order.memory] : [])
+    worker.postMessage(order, 'memory' in order ? [order.memory] : [])
   }
 
   #started(): Worker | undefined {
@@ -70,19 +73,18 @@ export class ArchivePool {
   }
 
   #settle(worker: Worker, message: { answer: never; error?: string }): void {
-    const waiting = this.#busy.get(worker)
+    const waiting = this.#busy.get(worker) as Waiting
     this.#busy.delete(worker)
     this.#idle.push(worker)
-    if (message.error === undefined) waiting?.done(message.answer)
-    else waiting?.failed(new Error(message.error))
+    if (message.error === undefined) waiting.done(message.answer)
+    else waiting.failed(new Error(message.error))
     this.#next()
   }
 
+  /** A thread that has ended takes its order with it. */
   #lost(worker: Worker, error: Error): void {
     this.#busy.get(worker)?.failed(error)
     this.#busy.delete(worker)
-    const at = this.#idle.indexOf(worker)
-    if (at !== -1) this.#idle.splice(at, 1)
     this.#next()
   }
 }

@@ -23,8 +23,8 @@ export interface ViewOrder {
   readonly naming: ViewNaming
 }
 
-/** What the thread is asked. */
-export type ArchiveOrder = CompressOrder | ViewOrder
+/** What the thread is asked; `stop` ends it when it is idle. */
+export type ArchiveOrder = CompressOrder | ViewOrder | 'stop'
 
 /** What it answers to a {@link CompressOrder}. */
 export interface CompressAnswer {
@@ -36,6 +36,10 @@ export interface CompressAnswer {
 const READ_SIZE = 1024 * 1024
 
 parentPort?.on('message', (order: ArchiveOrder) => {
+  if (order === 'stop') {
+    parentPort?.close()
+    return
+  }
   try {
     if (order.kind === 'view') {
       parentPort?.postMessage({ answer: viewDigests(order) })
@@ -56,8 +60,9 @@ function viewDigests({ archive, index, naming }: ViewOrder): ViewDigests {
     const buffer = Buffer.allocUnsafeSlow(READ_SIZE)
     for (const step of stepsOf(index, naming)) {
       digest.update(packedHeaders(step))
-      for (let at = step.file?.start ?? 0; at < (step.file?.end ?? 0); ) {
-        const length = Math.min(READ_SIZE, (step.file?.end ?? 0) - at)
+      const { start, end } = step.file ?? { start: 0, end: 0 }
+      for (let at = start; at < end; ) {
+        const length = Math.min(READ_SIZE, end - at)
         const read = readSync(file, buffer, 0, length, at)
         if (read === 0) throw new Error(`${archive} ends at byte ${at}`)
         digest.update(buffer.subarray(0, read))

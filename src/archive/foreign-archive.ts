@@ -73,7 +73,8 @@ export class ForeignArchives {
   async #scan(key: string): Promise<Listed[]> {
     const files: Listed[] = []
     for await (const { header } of this.#entries(key)) {
-      if (header.type === 'file') files.push({ path: below(header.name), size: header.size ?? 0 })
+      if (header.type === 'file')
+        files.push({ path: below(header.name), size: Number(header.size) })
     }
     return files.sort((a, b) => byCodePoint(a.path, b.path))
   }
@@ -100,9 +101,13 @@ export class ForeignArchives {
     const plain = packed.pipe(createGunzip())
     const tar = extract()
     for (const part of [packed, plain]) part.once('error', error => tar.destroy(error))
+    // The loop below throws it; without a listener it would end the process as well.
+    tar.on('error', () => {})
     plain.pipe(tar)
     try {
       for await (const entry of tar) {
+        // The entry fails with the tar, also one that nobody reads.
+        entry.on('error', () => {})
         yield entry as unknown as TarPart
         entry.resume()
       }

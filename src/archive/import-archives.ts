@@ -89,17 +89,20 @@ async function unpack(archive: string, folder: string): Promise<void> {
   const object = await openFile(archive)
   await mkdir(folder, { recursive: true })
   const tar = extract()
+  tar.on('error', () => {})
   const filled = pipeline(object.stream({ start: 0, end: object.size }), createGunzip(), tar)
   filled.catch(() => {})
   try {
     for await (const entry of tar) {
+      // The entry fails with the tar, also one that is not read.
+      entry.on('error', () => {})
       const part = entry as unknown as Readable & { header: Header }
       await unpackEntry(archive, folder, part)
     }
     await filled
   } catch (error) {
     if (error instanceof SourceRefused) throw error
-    throw new SourceRefused(archive, (error as Error).message)
+    throw new SourceRefused(archive, `it is cut off or damaged (${(error as Error).message})`)
   }
 }
 
@@ -118,12 +121,17 @@ async function unpackEntry(
     await mkdir(path, { recursive: true })
   } else if (type === 'file' && below.length > 0) {
     await mkdir(dirname(path), { recursive: true })
-    const executable = ((mode ?? 0) & 0o111) !== 0
+    const executable = (Number(mode) & 0o111) !== 0
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
     const file = await open(path, flags, executable ? 0o755 : 0o644)
-    await pipeline(entry, file.createWriteStream())
+    try {
+      // Not `pipeline`: it waits for ever for an entry that its tar has destroyed.
+      for await (const chunk of entry) await file.writeFile(chunk)
+    } finally {
+      await file.close()
+    }
     return
-  } else if (type === 'symlink' && staysBelow(folder, path, linkname ?? '')) {
+  } else if (type === 'symlink' && staysBelow(folder, path, String(linkname))) {
     await mkdir(dirname(path), { recursive: true })
     await symlink(linkname as string, path)
   } else {

@@ -63,8 +63,8 @@ export class IndexShelf {
     this.#weight += kept.weight - (this.#kept.get(key)?.weight ?? 0)
     this.#kept.delete(key)
     this.#kept.set(key, kept)
-    for (const [oldest, { weight }] of this.#kept) {
-      if (this.#weight <= this.#budget || oldest === key) return
+    while (this.#weight > this.#budget && this.#kept.size > 1) {
+      const [oldest, { weight }] = this.#kept.entries().next().value as [string, Kept]
       this.#kept.delete(oldest)
       this.#weight -= weight
     }

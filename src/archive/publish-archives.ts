@@ -65,8 +65,9 @@ function placeFolders(config: RawConfig, { source, archiveFolder }: ArchiveTarge
 
 function describe(config: RawConfig, descriptions: ReadonlyMap<string, string> = new Map()): void {
   for (const [digest, genome] of Object.entries(config.genomes ?? {})) {
-    const names = [digest, ...(genome?.aliases ?? [])]
+    if (genome == null) continue
+    const names = [digest, ...(genome.aliases ?? [])]
     const text = names.map(name => descriptions.get(name)).find(found => found !== undefined)
-    if (genome != null && text !== undefined) genome.genome_description = text
+    if (text !== undefined) genome.genome_description = text
   }
 }

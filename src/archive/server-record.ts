@@ -94,15 +94,16 @@ export function followSource(target: RawConfig, source: RawConfig): void {
 
 /** Takes a tag out of a config, with the genome and asset that become empty; relatives forget it. */
 export function removeTag(config: RawConfig, { genome: digest, asset: name, tag }: TagName): void {
-  const genome = config.genomes?.[digest]
-  const asset = genome?.assets?.[name]
-  if (asset?.tags?.[tag] === undefined) return
+  const { genomes } = config
+  const assets = genomes?.[digest]?.assets
+  const asset = assets?.[name]
+  if (genomes == null || assets == null || asset?.tags?.[tag] === undefined) return
   delete asset.tags[tag]
   if (asset.default_tag === tag) delete asset.default_tag
-  if (Object.keys(asset.tags).length === 0) delete genome?.assets?.[name]
-  if (Object.keys(genome?.assets ?? {}).length === 0) delete config.genomes?.[digest]
+  if (Object.keys(asset.tags).length === 0) delete assets[name]
+  if (Object.keys(assets).length === 0) delete genomes[digest]
   const own = `${digest}/${name}:${tag}`
-  for (const relative of tagsOf(config)) {
+  for (const relative of tagsOf(genomes)) {
     for (const key of ['asset_parents', 'asset_children'] as const) {
       const list = relative[key]
       if (list?.includes(own)) relative[key] = list.filter(path => path !== own)
@@ -110,8 +111,8 @@ export function removeTag(config: RawConfig, { genome: digest, asset: name, tag 
   }
 }
 
-function* tagsOf(config: RawConfig): Generator<RawTag> {
-  for (const genome of Object.values(config.genomes ?? {})) {
+function* tagsOf(genomes: NonNullable<RawConfig['genomes']>): Generator<RawTag> {
+  for (const genome of Object.values(genomes)) {
     for (const asset of Object.values(genome?.assets ?? {})) {
       for (const tag of Object.values(asset?.tags ?? {})) if (tag !== null) yield tag
     }

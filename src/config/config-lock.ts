@@ -6,7 +6,7 @@
  * died holds nobody up.
  */
 import { randomUUID } from 'node:crypto'
-import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -88,14 +88,26 @@ async function take(path: string, until: number): Promise<void> {
   for (;;) {
     try {
       const file = await open(path, 'wx')
-      await file.writeFile(`${hostname()} ${process.pid} ${randomUUID()}\n`)
-      await file.close()
+      await signed(file, path)
       return
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
         throw new StorageWriteFailed(path, error)
     }
     await gone(path, until)
+  }
+}
+
+/** Writes whose lock it is; a lock that cannot say so (the disk is full) is taken back. */
+async function signed(file: FileHandle, path: string): Promise<void> {
+  try {
+    await file.writeFile(`${hostname()} ${process.pid} ${randomUUID()}\n`)
+    /* c8 ignore next 4 -- needs a disk that fills up here: test/agreement/archiver.test.ts has one */
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await file.close()
   }
 }
 

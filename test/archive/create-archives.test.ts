@@ -29,6 +29,7 @@ import {
 } from '../../src/archive/create-archives.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { fileDigests } from '../../src/archive/file-digests.ts'
+import { readyImport } from '../../src/archive/import-archives.ts'
 import { listArchives } from '../../src/archive/list-archives.ts'
 import { filesOf, INDEX_SUFFIX, type MemberIndex } from '../../src/archive/member-index.ts'
 import { removeArchives } from '../../src/archive/remove-archives.ts'
@@ -216,6 +217,10 @@ t.test('the view of refgenie 1.x comes when the sequences of the genome are know
   const made = await genomeFolder(t, spec)
   await create(made, { registryPaths: ['t7/notes'] })
   t.equal((await indexOf(archive(made, 'notes'))).views.v4, undefined)
+  const depot = await Depot.open({ config: made.serverConfig })
+  const entry = depot.current.catalogue.entry('t7', 'notes') as CatalogueEntry
+  await t.rejects(depot.current.folder.view(entry, { form: 'v4' }), { code: 'unknown-archive' })
+  await depot.close()
   const { summary } = await create(made)
   t.match(summary, { archived: 2, views: 1 })
   const { v4 } = (await indexOf(archive(made, 'notes'))).views
@@ -735,5 +740,57 @@ t.test('an unknown genome among genomes without alias', async t => {
   const made = await genomeFolder(t, USUAL, [])
   await t.rejects(create(made, { registryPaths: ['x'] }), {
     message: new RegExp(`there are ${T7}$`),
+  })
+})
+
+t.test('the view of refgenie 1.x is completed by a later run too', async t => {
+  const made = await genomeFolder(t, {
+    ...USUAL,
+    'notes:default': { files: { 'readme.txt': 'x' } },
+  })
+  await create(made, { registryPaths: ['t7/notes'] })
+  await create(made, { registryPaths: ['t7/fasta'] })
+  const { summary, events } = await create(made)
+  t.match(summary, { archived: 1, views: 1, skipped: 1 })
+  t.match(
+    events.find(({ event }) => event === 'views'),
+    { archive: 't7/notes:default', reason: 'its genome has sequences now' },
+  )
+})
+
+t.test('a source without genomes, and a server config with an empty one', async t => {
+  const made = await genomeFolder(t)
+  await mkdir(made.archiveFolder)
+  await writeFile(made.serverConfig, 'genomes:\n  h:\n  k:\n    genome_description: K\n')
+  const descriptions = new Map([['t7', 'A phage']])
+  t.match((await create(made, { descriptions })).summary, { archived: 2 })
+  await rm(made.archiveFolder, { recursive: true })
+  await writeFile(made.config, `genome_archive_folder: ${made.archiveFolder}\n`)
+  t.match((await create(made, { descriptions })).summary, { archived: 0, failed: 0 })
+  await writeFile(made.config, '')
+  t.same(await readRawConfig(made.config), {})
+})
+
+t.test('links that lead out of the archive folder are not followed', async t => {
+  const made = await genomeFolder(t)
+  await create(made)
+  const depot = await Depot.open({ config: made.serverConfig })
+  const entry = depot.current.catalogue.entry('t7', 'fasta') as CatalogueEntry
+  await rm(archive(made) + INDEX_SUFFIX)
+  await symlink('/etc/hostname', archive(made) + INDEX_SUFFIX)
+  const { folder } = depot.current
+  await t.rejects(folder.archive(entry, 'stored'), { code: 'outside-root' })
+  await t.rejects(folder.legacyDigest(entry, 't7'), { code: 'outside-root' })
+  await depot.close()
+  const example = await exampleCopy(t)
+  const foreign = await Depot.open({ config: example.config, archiveFolder: example.folder })
+  await rm(join(example.folder, 't7', 'fasta__default.tgz'))
+  const fasta = foreign.current.catalogue.entry('t7', 'fasta') as CatalogueEntry
+  await t.rejects(foreign.current.folder.archive(fasta, 'legacy'), { code: 'archive-missing' })
+  await foreign.close()
+  const gone = { archiveFolder: join(example.folder, 'nowhere') }
+  await t.rejects(readyImport(gone, fasta, join(example.folder, 'scratch')), {
+    code: 'source-refused',
+    message: /it is not there/,
   })
 })

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { extract, type Header, pack } from 'tar-stream'
 import { ChunkDigests } from '../../src/archive/archive-digest.ts'
@@ -99,6 +99,11 @@ t.test('an import refuses what leads out or is no file', async t => {
     t.match(message, reason)
     t.match(summary, { archived: 0, failed: 1 })
   }
+  const whole = await tgz([{ name: 'default/a', content: 'aaaa' }])
+  t.match(
+    (await imported(t, gzipSync(gunzipSync(whole).subarray(0, 514)))).message,
+    /x__default.tgz: it is cut off or damaged/,
+  )
   t.match((await imported(t, Buffer.from('no gzip'))).message, /incorrect header check/)
   t.match((await imported(t, undefined)).summary, { archived: 0 })
 })
@@ -108,7 +113,13 @@ t.test('an archive of another tool is looked through; damage and absence are tol
     { name: 'default/b', content: 'bytes of b' },
     { name: 'default/a', content: 'a' },
   ])
-  const folder = t.testdir({ 'x.tgz': files, 'y.tgz': files.subarray(0, 60), 'z.tgz': 'no gzip' })
+  const cut = gzipSync(gunzipSync(files).subarray(0, 515))
+  const folder = t.testdir({
+    'x.tgz': files,
+    'y.tgz': files.subarray(0, 60),
+    'z.tgz': 'no gzip',
+    'cut.tgz': cut,
+  })
   const store = new FileStore(folder)
   const archives = new ForeignArchives(store, 1)
   const identity = async (key: string) => (await store.identify(key)) as Identity
@@ -118,7 +129,7 @@ t.test('an archive of another tool is looked through; damage and absence are tol
     { path: 'b', size: 10 },
   ])
   t.equal(await archives.file('x.tgz', x, 'none'), undefined)
-  for (const key of ['y.tgz', 'z.tgz']) {
+  for (const key of ['y.tgz', 'z.tgz', 'cut.tgz']) {
     await t.rejects(archives.files(key, await identity(key)), { code: 'storage-failed' })
   }
   await t.rejects(archives.files('gone.tgz', x), {
@@ -206,7 +217,8 @@ t.test('headers beyond ustar have a pax record', async t => {
   ] as const) {
     const tar = extract()
     const headers: Header[] = []
-    tar.on('entry', (header, _stream, next) => {
+    tar.on('entry', (header, stream, next) => {
+      stream.on('error', () => {})
       headers.push(header)
       next()
     })
@@ -276,9 +288,12 @@ t.test('orders of a pool that is stopped fail, and so does one whose archive is 
     pool.viewDigests({ archive: empty, index: { ...EMPTY, entries: [file] }, naming }),
     { message: /ends at byte 0/ },
   )
-  const orders = [1, 2].map(() => pool.compress(new ArrayBuffer(4_000_000), 4_000_000))
-  const failures = orders.map(order => t.rejects(order, { message: /stopped|ended/ }))
+  // A thread that is idle ends by itself, one that is busy is ended.
   await pool.stop()
+  const stopped = new ArchivePool(1)
+  const orders = [1, 2].map(() => stopped.compress(new ArrayBuffer(4_000_000), 4_000_000))
+  const failures = orders.map(order => t.rejects(order, { message: /stopped|ended/ }))
+  await stopped.stop()
   await Promise.all(failures)
 })
 

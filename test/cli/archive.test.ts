@@ -128,3 +128,20 @@ t.test('what is missing is told with its exit code', async t => {
   t.match(await runHere(['archive', '--help']), { code: 0, stdout: /create .*\n(?:.*\n)*.*verify/ })
   t.match(await runHere(['archive', 'create', '--help']), { code: 0, stdout: /--genomes-desc/ })
 })
+
+t.test('a terminal shows a bar for each asset with rate and time left', async t => {
+  const made = await genomeFolder(t, {
+    ...PART,
+    'large:default': { files: { 'x.bin': Buffer.alloc(150_000_000, 'abc') } },
+  })
+  const { code, stderr } = await runHere(['archive', 'create', '-c', made.config], {}, true)
+  t.equal(code, 6)
+  t.match(stderr, /t7\/large:default \|.*\| \d+ % [\d.]+ [KMG]?B\/s, .* left/)
+  t.match(stderr, /archived t7\/fasta:default: .* % of/)
+  t.match(stderr, /FAILED t7\/broken:default/)
+  t.match(stderr, /3 archived, 0 up to date, 1 failed; .* saved/)
+  await made.rewrite(raw => raw.genomes?.[T7]?.aliases?.push('later'))
+  const again = await runHere(['archive', 'create', '-c', made.config])
+  t.match(again.stderr, /completed the views of t7\/fasta:default: new alias later\n/)
+  t.match(again.stderr, /0 archived, 3 completed, 0 up to date, 1 failed\n/)
+})

@@ -102,6 +102,7 @@ remotes: null
 `,
   )
   t.equal(formatGenomeConfig({}), '')
+  t.equal(formatGenomeConfig({ genomes: null }), 'genomes: {}\n')
 })
 
 t.test('usual configs are written in the form that is read fast', async t => {

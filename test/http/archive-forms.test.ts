@@ -44,7 +44,8 @@ const digest = (algorithm: string, bytes: Buffer) =>
 t.test(
   'v2 serves every alias an archive of its own, with the digest that its attributes tell',
   async t => {
-    const { get, made } = await served(t)
+    const { get, made, depot } = await served(t)
+    await depot.check()
     const seen = new Set<string>()
     for (const alias of ['t7', 'phage-seven']) {
       const { archive_digest: wanted } = (await get(`/v2/asset/${alias}/bwa_index`)).json()

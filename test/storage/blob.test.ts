@@ -1,6 +1,7 @@
 import t from 'tap'
 import { memoryBlob, storedBlob } from '../../src/storage/blob.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
+import { piecewiseBlob } from '../../src/storage/piecewise-blob.ts'
 
 t.test('content in memory is a blob whose ETag is its digest', async t => {
   const blob = memoryBlob('hello', 'text/plain')
@@ -28,3 +29,10 @@ t.test(
     await blob.close()
   },
 )
+
+t.test('a blob of no pieces is empty', async t => {
+  const close = async () => {}
+  const blob = piecewiseBlob([], { mediaType: 'text/plain', etag: 'x', close })
+  t.equal(blob.size, 0)
+  t.equal((await blob.bytes({ start: 0, end: 0 })).length, 0)
+})

@@ -25,14 +25,18 @@ for (const name of ['stdout', 'stderr'] as const) {
 export async function runHere(
   args: readonly string[],
   env: Record<string, string> = {},
+  terminal = false,
 ): Promise<Finished> {
   const output: Output = { stdout: '', stderr: '' }
   const before = { ...process.env }
+  const { isTTY } = process.stderr
+  process.stderr.isTTY = terminal
   Object.assign(process.env, { REFGENIE: '', ...env })
   try {
     const code = await outputs.run(output, () => runProgram(args, { name: 'refdepot' }))
     return { code, ...output }
   } finally {
+    process.stderr.isTTY = isTTY
     for (const name of Object.keys(env)) delete process.env[name]
     Object.assign(process.env, before)
   }
