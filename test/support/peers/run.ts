@@ -24,6 +24,8 @@ export function run(
         done({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
       },
     )
+    // A program that ends without reading its input is no failure.
+    child.stdin?.on('error', () => {})
     child.stdin?.end(options.input ?? '')
   })
 }
