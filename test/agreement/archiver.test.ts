@@ -1,7 +1,8 @@
 /** Archives of ours in the hands of the real client, the real server, and every tool that reads tar or block gzip. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { filesOf, INDEX_SUFFIX, parseIndex } from '../../src/archive/member-index.ts'
@@ -376,10 +377,11 @@ t.test(
         files: { '{genome}.fa': plainFasta(5000), 'noise.bin': noise(6_000_000) },
       },
     })
-    const small = join(made.genomeFolder, '../small')
-    await mkdir(small)
+    // Not in the folder of the test: that is removed before its teardown lets go of the mount.
+    const small = await mkdtemp(join(tmpdir(), 'refdepot-small-'))
     await bash(t, 'mount -t tmpfs -o size=3m,mode=777 none "$1"', small)
-    t.teardown(() => run('umount', [small]))
+    const nobodys = join(made.genomeFolder, '../nobody')
+    t.teardown(() => run('umount', [small]).then(() => rm(small, { recursive: true })))
     const into = ['archive', 'create', '-c', made.config, '--archive-folder', small]
     t.match(await refdepot(into), {
       code: 1,
@@ -401,7 +403,7 @@ t.test(
       'chmod 000 "$1"; chmod -R a+rX "$2"; mkdir "$3"; chmod 777 "$3"',
       join(made.tagFolder('fasta'), 'noise.bin'),
       join(made.genomeFolder, 'data'),
-      join(small, '../nobody'),
+      nobodys,
     )
     await bash(t, 'chmod 000 "$1"', join(made.tagFolder('fasta'), 'noise.bin'))
     const nobody = [
@@ -411,14 +413,10 @@ t.test(
       process.execPath,
       resolve('dist/cli/main.js'),
     ]
-    const unreadable = await run('setpriv', [
-      ...nobody,
-      ...into.slice(0, -1),
-      join(small, '../nobody'),
-    ])
+    const unreadable = await run('setpriv', [...nobody, ...into.slice(0, -1), nobodys])
     t.match(unreadable, { code: 1, stderr: /cannot archive .*noise\.bin: EACCES/ })
     t.ok(
-      (await stat(join(small, '../nobody/genome_config.yaml'))).isFile(),
+      (await stat(join(nobodys, 'genome_config.yaml'))).isFile(),
       'the config is there, without the tag',
     )
   },
