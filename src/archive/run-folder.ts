@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { isAlive } from '../config/process-alive.ts'
 
 /** Folder of the archiver's own files below an archive folder; nothing in it is ever served. */
 export const OWN_FOLDER = '.refdepot'
@@ -26,16 +27,6 @@ export async function removeDeadRuns(archiveFolder: string): Promise<void> {
     const here = host === encodeURIComponent(hostname())
     const dead = here ? !isAlive(Number(pid)) : await isAbandoned(join(own, name))
     if (dead) await rm(join(own, name), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // A process of somebody else is alive too.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,12 +1,17 @@
 /** The commands below `refdepot archive`: their flags and help. */
 import { type Command, Option } from 'commander'
-import { type CreateFlags, runCreate, runImport } from './archive-create.ts'
+import type { CreateFlags } from './archive-create.ts'
 import type { TargetFlags } from './archive-flags.ts'
-import { type ListFlags, runList, runRemove, runVerify } from './archive-list.ts'
-import { runWatch, type WatchFlags } from './archive-watch.ts'
+import type { ListFlags } from './archive-list.ts'
+import type { WatchFlags } from './archive-watch.ts'
 
 /** Runs a command and takes its exit code. */
 export type Settle = (code: Promise<number>) => Promise<void>
+
+// Loaded when they are called: a server starts without compressors and progress bars.
+const making = () => import('./archive-create.ts')
+const looking = () => import('./archive-list.ts')
+const watching = () => import('./archive-watch.ts')
 
 const PATHS = 'genome, genome/asset or genome/asset:tag; an alias or a digest'
 const ALL = `${PATHS}; none = everything`
@@ -30,20 +35,26 @@ function makingCommands(archive: Command, settle: Settle): void {
       '--genomes-desc <CSV>',
       'descriptions of genomes: lines of digest or alias, comma, text',
     )
-    .action((paths: string[], flags: CreateFlags) => settle(runCreate(paths, flags)))
+    .action((paths: string[], flags: CreateFlags) =>
+      settle(making().then(({ runCreate }) => runCreate(paths, flags))),
+    )
   withRun(archive.command('import'))
     .description(
       'repack archives of refgenieserver, so that files and ranges can be served from them',
     )
     .argument('[REGISTRY_PATH...]', ALL)
-    .action((paths: string[], flags: CreateFlags) => settle(runImport(paths, flags)))
+    .action((paths: string[], flags: CreateFlags) =>
+      settle(making().then(({ runImport }) => runImport(paths, flags))),
+    )
   withTarget(archive.command('watch'))
     .description('archive each asset when its build is complete, until it is stopped')
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--interval <SECONDS>', 'time between two looks', '10')
     .option('-j, --jobs <N>', 'threads (default: one for each processor)')
     .option('--json', 'events as JSON, one a line, on stdout')
-    .action((paths: string[], flags: WatchFlags) => settle(runWatch(paths, flags)))
+    .action((paths: string[], flags: WatchFlags) =>
+      settle(watching().then(({ runWatch }) => runWatch(paths, flags))),
+    )
 }
 
 function lookingCommands(archive: Command, settle: Settle): void {
@@ -52,18 +63,24 @@ function lookingCommands(archive: Command, settle: Settle): void {
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--json', 'as JSON')
     .option('--csv', 'as CSV, sizes in bytes')
-    .action((paths: string[], flags: ListFlags) => settle(runList(paths, flags)))
+    .action((paths: string[], flags: ListFlags) =>
+      settle(looking().then(({ runList }) => runList(paths, flags))),
+    )
   withTarget(archive.command('remove'))
     .description('take archives out of the server config; the files stay')
     .argument('<REGISTRY_PATH...>', `${PATHS}; an asset without tag means all its tags`)
     .option('--purge', 'delete the files too')
-    .action((paths: string[], flags: TargetFlags) => settle(runRemove(paths, flags)))
+    .action((paths: string[], flags: TargetFlags) =>
+      settle(looking().then(({ runRemove }) => runRemove(paths, flags))),
+    )
   withTarget(archive.command('verify'))
     .description('check that archives are there and are the ones of the config')
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--deep', 'read them: digests of archives, chunks, files and views')
     .option('--json', 'as JSON, one archive a line')
-    .action((paths: string[], flags: TargetFlags) => settle(runVerify(paths, flags)))
+    .action((paths: string[], flags: TargetFlags) =>
+      settle(looking().then(({ runVerify }) => runVerify(paths, flags))),
+    )
 }
 
 /** A command that makes archives. */

@@ -11,6 +11,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
+import { isAlive } from './process-alive.ts'
 
 /** Thrown when a config stays locked: another tool is writing it, or has left its lock behind. */
 class ConfigLocked extends RefdepotError {
@@ -142,14 +143,4 @@ async function removeOrphan(path: string): Promise<boolean> {
 
 function contentOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '')
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // A process of somebody else is alive too.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
