@@ -10,9 +10,9 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { FileStore } from '../dist/storage/file-store.js'
 import { memberBlob } from '../dist/archive/member-blob.js'
 import { parseIndex } from '../dist/archive/member-index.js'
+import { FileStore } from '../dist/storage/file-store.js'
 
 const ROUNDS = Number(process.argv[2] ?? 3)
 const DIR = resolve(process.env.BENCH_DIR ?? 'bench/.work/archiver')
@@ -37,7 +37,8 @@ function timed(command, args, env = {}) {
 function bytesBelow(folder, wanted = () => true) {
   let bytes = 0
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && wanted(entry.name)) bytes += statSync(join(entry.parentPath, entry.name)).size
+    if (entry.isFile() && wanted(entry.name))
+      bytes += statSync(join(entry.parentPath, entry.name)).size
   }
   return bytes
 }
@@ -47,7 +48,10 @@ function configFor(archives) {
   mkdirSync(archives, { recursive: true })
   const config = `${archives}.yaml`
   const text = readFileSync(join(DIR, 'genomes/genome_config.yaml'), 'utf8')
-  writeFileSync(config, text.replace(/genome_archive_folder: .*/, `genome_archive_folder: ${archives}`))
+  writeFileSync(
+    config,
+    text.replace(/genome_archive_folder: .*/, `genome_archive_folder: ${archives}`),
+  )
   return config
 }
 
@@ -74,7 +78,13 @@ function pigz() {
   let [wall, cpu] = [0, 0]
   for (const asset of ['fasta', 'bwa_index']) {
     const script = 'tar -h --exclude=_refgenie_build -C "$1" -c default | pigz > "$2"'
-    const took = timed('bash', ['-c', script, '-', join(data, genome, asset), join(out, `${asset}.tgz`)])
+    const took = timed('bash', [
+      '-c',
+      script,
+      '-',
+      join(data, genome, asset),
+      join(out, `${asset}.tgz`),
+    ])
     wall += took.wall
     cpu += took.cpu
   }
@@ -97,14 +107,21 @@ function rounds() {
     })
     console.log(kept.at(-1))
   }
-  return Object.fromEntries(Object.keys(kept[0]).map(key => [key, median(kept.map(row => row[key]))]))
+  return Object.fromEntries(
+    Object.keys(kept[0]).map(key => [key, median(kept.map(row => row[key]))]),
+  )
 }
 
 /** Seconds of a re-run with nothing to do. */
 function noOperation() {
   const folder = join(DIR, 'many')
   rmSync(folder, { recursive: true, force: true })
-  const lines = ['config_version: 0.4', `genome_folder: ${folder}/genomes`, `genome_archive_folder: ${folder}/archives`, 'genomes:']
+  const lines = [
+    'config_version: 0.4',
+    `genome_folder: ${folder}/genomes`,
+    `genome_archive_folder: ${folder}/archives`,
+    'genomes:',
+  ]
   for (let g = 0; g < 100; g += 1) {
     const digest = g.toString(16).padStart(48, '0')
     lines.push(`  '${digest}':`, '    aliases:', `    - genome${g}`, '    assets:')
@@ -112,7 +129,14 @@ function noOperation() {
       const tag = join(folder, 'genomes/data', digest, `asset${a}`, 'default')
       mkdirSync(tag, { recursive: true })
       writeFileSync(join(tag, `${digest}.txt`), `${g} ${a}\n`)
-      lines.push(`      asset${a}:`, '        tags:', '          default:', `            asset_path: asset${a}`, '            seek_keys:', '              dir: .')
+      lines.push(
+        `      asset${a}:`,
+        '        tags:',
+        '          default:',
+        `            asset_path: asset${a}`,
+        '            seek_keys:',
+        '              dir: .',
+      )
     }
   }
   const config = join(folder, 'genomes/genome_config.yaml')
@@ -120,7 +144,10 @@ function noOperation() {
   const first = timed('node', [MAIN, 'archive', 'create', '-c', config])
   const again = timed('node', [MAIN, 'archive', 'create', '-c', config])
   rmSync(folder, { recursive: true, force: true })
-  return { 'seconds, 20,000 small archives': first.wall, 'seconds, 20,000 archives, nothing to do': again.wall }
+  return {
+    'seconds, 20,000 small archives': first.wall,
+    'seconds, 20,000 archives, nothing to do': again.wall,
+  }
 }
 
 /** p50 of reading 64 KiB at random places of the largest file of the archives. */
@@ -129,7 +156,9 @@ async function rangeReads() {
   const [genome] = readdirSync(archives).filter(name => /^[0-9a-f]{48}$/.test(name))
   const key = `${genome}/bwa_index__default.tgz`
   const index = parseIndex(readFileSync(join(archives, `${key}.index.json`), 'utf8'))
-  const file = index.entries.filter(entry => entry.type === 'file').toSorted((a, b) => b.size - a.size)[0]
+  const file = index.entries
+    .filter(entry => entry.type === 'file')
+    .toSorted((a, b) => b.size - a.size)[0]
   const object = await new FileStore(archives).open(key)
   const times = []
   for (let i = 0; i < 2000; i += 1) {
@@ -147,4 +176,7 @@ const section = { ...rounds(), ...(await rangeReads()), ...noOperation() }
 for (const key of Object.keys(section)) section[key] = Math.round(section[key] * 1000) / 1000
 console.log(section)
 const results = JSON.parse(readFileSync('bench/results.json', 'utf8'))
-writeFileSync('bench/results.json', `${JSON.stringify({ ...results, archiver: section }, null, 2)}\n`)
+writeFileSync(
+  'bench/results.json',
+  `${JSON.stringify({ ...results, archiver: section }, null, 2)}\n`,
+)

@@ -98,25 +98,25 @@ export class ArchiveFolder {
    */
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
     const { object, key, index } = await this.#open(entry)
-    if (index === undefined && view.form === 'legacy') {
-      await object.close()
-      return this.#legacyFile(entry)
-    }
-    if (index === undefined || view.form === 'stored')
-      return this.#stored(entry, 'stored', key, object)
-    if (view.form === 'legacy') {
+    if (view.form === 'stored') return this.#stored(entry, 'stored', key, object)
+    if (view.form === 'legacy' && index !== undefined) {
       const naming = legacyNaming(index.asset, view.alias)
       return viewBlob({ object, index }, naming, this.#legacyDigests(index, view.alias))
     }
-    const { v4 } = index.views
-    if (v4 !== undefined)
+    if (view.form === 'legacy') {
+      await object.close()
+      return this.#legacyFile(entry)
+    }
+    const v4 = index?.views.v4
+    if (index !== undefined && v4 !== undefined) {
       return viewBlob({ object, index }, v4Naming(v4.asset_digest, v4.sequence_collection), v4)
+    }
     await object.close()
     const path = registryPathOf(entry)
     throw new NotInCatalogue(
       'unknown-archive',
       path,
-      `${path} has no archive of refgenie 1.x: the sequences of its genome are not known`,
+      `${path} has no archive of refgenie 1.x: it has no member index, or the sequences of its genome are not known`,
     )
   }
 

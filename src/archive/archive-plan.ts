@@ -19,6 +19,8 @@ export interface PlannedTag {
   readonly entry: CatalogueEntry
   readonly action: PlannedAction
   readonly reason: string
+  /** True when the operator should be told, although nothing is done. */
+  readonly warn?: true
   /** The archive as it is: its absolute path and index. */
   readonly archive?: { readonly path: string; readonly index: MemberIndex }
 }
@@ -86,6 +88,12 @@ async function planTag(
 ): Promise<PlannedTag> {
   const create = (reason: string): PlannedTag => ({ entry, action: 'create', reason })
   const { genome, asset, tag } = entry
+  if (tag.assetPath === '' || tag.attributes.seek_keys == null) {
+    // What a client keeps of a parent that it has not pulled (reference §1.1).
+    const reason =
+      'is incomplete in the config (no asset_path or no seek_keys): it was not built or pulled here'
+    return { entry, action: 'skip', reason, warn: true }
+  }
   const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
   const recorded = server && findTag(server, name)
   if (recorded?.archive_digest === undefined || recorded.archive_size === undefined)

@@ -89,7 +89,7 @@ export class ArchiveRun {
     let finishing: Finishing = { done: Promise.resolve() }
     for (const planned of this.#plan.tags) {
       this.#options.signal?.throwIfAborted()
-      if (planned.action === 'skip') this.#summary.skipped += 1
+      if (planned.action === 'skip') this.#skip(planned)
       else finishing = await this.#begin(planned, finishing)
     }
     await finishing.done
@@ -101,6 +101,11 @@ export class ArchiveRun {
   /** Ends the threads. */
   async stop(): Promise<void> {
     await this.#pool.stop()
+  }
+
+  #skip({ entry, reason, warn }: PlannedTag): void {
+    this.#summary.skipped += 1
+    if (warn) this.#say({ event: 'warning', archive: nameOfEntry(entry), message: reason })
   }
 
   /** Packs a tag; answers the rest of the work, which goes on while the next one is packed. */
