@@ -86,16 +86,27 @@ export class ArchiveRun {
       views: count('views'),
       skip: count('skip'),
     })
-    let finishing: Finishing = { done: Promise.resolve() }
-    for (const planned of this.#plan.tags) {
-      this.#options.signal?.throwIfAborted()
-      if (planned.action === 'skip') this.#skip(planned)
-      else finishing = await this.#begin(planned, finishing)
-    }
-    await finishing.done
+    await this.#packAll()
     await this.#completeViews()
     await this.#publish()
     return this.#summary
+  }
+
+  async #packAll(): Promise<void> {
+    let finishing: Finishing = { done: Promise.resolve() }
+    try {
+      for (const planned of this.#plan.tags) {
+        this.#options.signal?.throwIfAborted()
+        if (planned.action === 'skip') this.#skip(planned)
+        else finishing = await this.#begin(planned, finishing)
+      }
+      await finishing.done
+    } catch (error) {
+      // Stopped, but what is ready is kept.
+      await finishing.done.catch(() => {})
+      if (this.#moves.length > 0) await this.#publish()
+      throw error
+    }
   }
 
   /** Ends the threads. */

@@ -35,9 +35,14 @@ export class ContentIndex {
   readonly #archives = new Map<string, TagAddress & ViewName>()
   readonly #files = new Map<string, FoundFile>()
   readonly #replaced = new Map<string, Replaced>()
-  readonly #views = new Map<string, ViewDigests>()
+  readonly #views: Map<string, ViewDigests>
   /** True once all archives were looked at. */
   complete = false
+
+  /** @param previous - digests of views that were computed for it stay known: they belong to bytes, not to catalogues */
+  constructor(previous?: ContentIndex) {
+    this.#views = new Map(previous === undefined ? [] : previous.#views)
+  }
 
   /** Takes in an archive with all its views and files. */
   add({ genome, asset, tag }: CatalogueEntry, index: MemberIndex): void {

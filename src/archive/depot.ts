@@ -163,7 +163,7 @@ export class Depot {
     this.#checking = control
     const { catalogue, store, ledger, shelf, folder } = this.#current
     this.#progress = { state: 'running', checked: 0, total: 0 }
-    const contents = new ContentIndex()
+    const contents = new ContentIndex(folder.contents)
     const damages = await checkFolder({
       catalogue,
       store,

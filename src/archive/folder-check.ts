@@ -136,10 +136,11 @@ async function takeIn(
 ): Promise<void> {
   contents.add(entry, index)
   for (const alias of entry.genome.aliases) {
-    const known = index.views.legacy[alias] ?? contents.view(index.archive.md5, alias)
-    if (known !== undefined || viewDigests === undefined) continue
-    const digests = await viewDigests(key, index, legacyNaming(index.asset, alias))
-    contents.addView(entry, index, alias, digests)
+    if (index.views.legacy[alias] !== undefined) continue
+    const naming = legacyNaming(index.asset, alias)
+    const known = contents.view(index.archive.md5, alias)
+    const digests = known ?? (await viewDigests?.(key, index, naming))
+    if (digests !== undefined) contents.addView(entry, index, alias, digests)
   }
 }
 

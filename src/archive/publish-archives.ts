@@ -9,6 +9,9 @@ import type { ArchiveTarget } from './archive-target.ts'
 import { finishPublishing, type Move, publish } from './publish.ts'
 import { type ArchivedTag, followSource, newServerConfig, recordArchive } from './server-record.ts'
 
+// What took hours to pack is not given up because another tool writes the config for a while.
+const PATIENCE = { waitMs: 120_000 }
+
 /** What is published together. */
 export interface Publication {
   readonly moves: readonly Move[]
@@ -29,23 +32,31 @@ export async function publishArchives(
   publication: Publication,
 ): Promise<void> {
   const { moves, records, removals, descriptions } = publication
-  await withConfigLock(target.configFile, async () => {
-    await finishPublishing(target.archiveFolder)
-    const config = (await readServerConfig(target)) ?? newServerConfig(target.rawSource)
-    // An import has no other source than the server config, and that may have changed since it was read.
-    const source = target.inPlace === true ? structuredClone(config) : target.rawSource
-    followSource(config, source)
-    if (target.inPlace !== true) placeFolders(config, target)
-    for (const record of records) recordArchive(config, source, record)
-    describe(config, descriptions)
-    const text = formatGenomeConfig(config)
-    const before = await readFile(target.configFile, 'utf8').catch(() => undefined)
-    if (text === before && moves.length === 0) return
-    const prepared = await prepareConfig(target.configFile, text)
-    const placed = new Set(moves.map(({ to }) => to))
-    const gone = removals.filter(path => !placed.has(path))
-    await publish(target.archiveFolder, [...moves, { from: prepared, to: target.configFile }], gone)
-  })
+  await withConfigLock(
+    target.configFile,
+    async () => {
+      await finishPublishing(target.archiveFolder)
+      const config = (await readServerConfig(target)) ?? newServerConfig(target.rawSource)
+      // An import has no other source than the server config, and that may have changed since it was read.
+      const source = target.inPlace === true ? structuredClone(config) : target.rawSource
+      followSource(config, source)
+      if (target.inPlace !== true) placeFolders(config, target)
+      for (const record of records) recordArchive(config, source, record)
+      describe(config, descriptions)
+      const text = formatGenomeConfig(config)
+      const before = await readFile(target.configFile, 'utf8').catch(() => undefined)
+      if (text === before && moves.length === 0) return
+      const prepared = await prepareConfig(target.configFile, text)
+      const placed = new Set(moves.map(({ to }) => to))
+      const gone = removals.filter(path => !placed.has(path))
+      await publish(
+        target.archiveFolder,
+        [...moves, { from: prepared, to: target.configFile }],
+        gone,
+      )
+    },
+    PATIENCE,
+  )
 }
 
 /** Writes the next config beside the present one; with the lock held one name is enough. */

@@ -33,6 +33,21 @@ t.test('a run that is stopped leaves nothing half-made', async t => {
   await t.rejects(create(made, { signal: control.signal }), { message: 'stopped' })
 })
 
+t.test('what was ready before a stop is published', async t => {
+  const made = await genomeFolder(t, {
+    'a:default': { files: { 'a.txt': 'a' } },
+    'b:default': { files: { 'big.bin': Buffer.alloc(60_000_000, 'abc') } },
+  })
+  const control = new AbortController()
+  const onEvent = (event: ArchiveEvent) => {
+    if (event.event === 'archived') control.abort(new Error('stopped'))
+  }
+  await t.rejects(create(made, { onEvent, signal: control.signal }), { message: 'stopped' })
+  const tags = (await readRawConfig(made.serverConfig)).genomes?.[T7]?.assets
+  t.ok(tags?.a?.tags?.default?.archive_digest)
+  t.notOk(tags?.b?.tags?.default?.archive_digest)
+})
+
 t.test('a folder that cannot be written is told', async t => {
   const made = await genomeFolder(t)
   await writeFile(made.archiveFolder, 'a file')
