@@ -34,18 +34,19 @@ t.test('a run that is stopped leaves nothing half-made', async t => {
 })
 
 t.test('what was ready before a stop is published', async t => {
-  const made = await genomeFolder(t, {
-    'a:default': { files: { 'a.txt': 'a' } },
-    'b:default': { files: { 'big.bin': Buffer.alloc(60_000_000, 'abc') } },
-  })
+  const names = ['a', 'b', 'c', 'd']
+  const made = await genomeFolder(
+    t,
+    Object.fromEntries(names.map(name => [`${name}:default`, { files: { 'x.txt': name } }])),
+  )
   const control = new AbortController()
   const onEvent = (event: ArchiveEvent) => {
     if (event.event === 'archived') control.abort(new Error('stopped'))
   }
   await t.rejects(create(made, { onEvent, signal: control.signal }), { message: 'stopped' })
-  const tags = (await readRawConfig(made.serverConfig)).genomes?.[T7]?.assets
-  t.ok(tags?.a?.tags?.default?.archive_digest)
-  t.notOk(tags?.b?.tags?.default?.archive_digest)
+  const assets = (await readRawConfig(made.serverConfig)).genomes?.[T7]?.assets
+  t.ok(assets?.a?.tags?.default?.archive_digest, 'the first one was ready')
+  t.notOk(assets?.d?.tags?.default?.archive_digest, 'the last one was not begun')
 })
 
 t.test('a folder that cannot be written is told', async t => {
