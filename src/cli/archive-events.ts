@@ -78,12 +78,14 @@ function barView(): EventView {
         const seconds = Math.max(1, Date.now() - found.began) / 1000
         found.bar.update(found.done, { rate: formatSize(found.done / seconds) })
       } else {
-        if (event.event !== 'planned') close(event.archive)
         const line = lineOf(event)
         if (line !== undefined) bars.log(`${line}\n`)
+        if (event.event !== 'planned' && event.event !== 'warning') close(event.archive)
       }
     },
     end: summary => {
+      // Lines wait for the next drawing, and stopping draws none: a bar that comes and goes does.
+      bars.remove(bars.create(1, 0))
       bars.stop()
       process.stderr.write(`${summaryLine(summary)}\n`)
     },

@@ -145,3 +145,27 @@ t.test('a terminal shows a bar for each asset with rate and time left', async t 
   t.match(again.stderr, /completed the views of t7\/fasta:default: new alias later\n/)
   t.match(again.stderr, /0 archived, 3 completed, 0 up to date, 1 failed\n/)
 })
+
+t.test('a terminal shows every line, also those of the last moment', async t => {
+  const tiny = { files: { 'x.txt': 'x' }, build: false } as const
+  const made = await genomeFolder(t, {
+    'a:default': tiny,
+    'b:default': tiny,
+    'c:default': { files: {} },
+  })
+  const create = () => runHere(['archive', 'create', '-c', made.config], {}, true)
+  const { stderr } = await create()
+  for (const line of [
+    /warning: t7\/a:default: there is no build log/,
+    /warning: t7\/b:default: there is no build recipe/,
+    /archived t7\/a:default: /,
+    /archived t7\/b:default: /,
+    /FAILED t7\/c:default: /,
+  ]) {
+    t.match(stderr, line)
+  }
+  t.match(
+    (await create()).stderr,
+    /FAILED t7\/c:default: [\s\S]*0 archived, 2 up to date, 1 failed/,
+  )
+})
