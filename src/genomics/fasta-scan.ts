@@ -1,118 +1,92 @@
 /**
  * Scans a FASTA file in one pass: where its sequences are, and their digests.
  *
- * Positions follow `samtools faidx` (htslib), digests GA4GH refget 2.0: only letters count, in upper case. What samtools would
- * refuse to index is told as a problem; the digests are there all the same.
+ * Positions follow `samtools faidx` (htslib 1.16, `fai_build_core`), digests GA4GH refget 2.0. What samtools would refuse
+ * to index is told as a problem; the digests are there all the same.
  */
-import { createHash, type Hash } from 'node:crypto'
+import { HeaderName } from './fasta-header.ts'
+import { countBases, LineLayout } from './line-layout.ts'
+import { type RefgetDigests, RefgetHasher } from './refget-digests.ts'
 import { sequenceCollectionDigest } from './sequence-collection.ts'
 
-/** One sequence of a FASTA file. */
-export interface FastaSequence {
-  /** The first word behind `>`. */
+/** One sequence of a FASTA file: what a `.fai` says of it, and its refget digests. */
+export interface FastaSequence extends RefgetDigests {
+  /** The first word behind `>`, as C's `isspace` cuts it. */
   readonly name: string
-  /** Printable characters of the sequence, what a `.fai` counts. */
+  /** Characters of the sequence that C's `isgraph` takes, what a `.fai` counts. */
   readonly length: number
-  /** Byte of the first base, 0-based. */
+  /** Byte of the first base, 0-based; exact beyond 4 GiB. */
   readonly offset: number
-  /** Characters and bytes of a full line. */
+  /** Characters of the first line; 0 without lines. */
   readonly lineBases: number
+  /** Bytes of the first line with its line end; 0 without lines. */
   readonly lineWidth: number
-  /** Letters only, what refget counts. */
-  readonly refgetLength: number
-  /** refget md5, hex. */
-  readonly md5: string
-  /** refget sha512t24u: the first 24 bytes of SHA-512 in base64url, without `SQ.`. */
-  readonly sha512t24u: string
 }
 
 /** What is known of a FASTA file. */
 export interface FastaFacts {
+  /** In the order of the file, with empty sequences and names that come twice. */
   readonly sequences: readonly FastaSequence[]
   /** Level-0 digest of the sequence collection (GA4GH seqcol 1.0). */
   readonly sequenceCollection: string
-  /** Why `samtools faidx` cannot index the file; undefined when it can. */
+  /** Why there is no true `.fai` of the file, with line number (from 1) and sequence; undefined when there is one. */
   readonly faiProblem?: string
 }
 
-const NEWLINE = 10
+const LINE_FEED = 10
+const CARRIAGE_RETURN = 13
 const HEADER = 62
 
-/** Letters in upper case, 0 for every other byte. */
-const LETTERS = Uint8Array.from({ length: 256 }, (_, byte) => {
-  const upper = byte >= 97 && byte <= 122 ? byte - 32 : byte
-  return upper >= 65 && upper <= 90 ? upper : 0
-})
-
-/** A sequence while it is being read. */
-class OpenSequence {
-  readonly name: string
-  readonly offset: number
-  readonly md5: Hash = createHash('md5')
-  readonly sha512: Hash = createHash('sha512')
-  length = 0
-  letters = 0
-  lineBases = 0
-  lineWidth = 0
-  /** A line that is shorter than the first one, or empty, must be the last one. */
-  ended = false
-
-  constructor(name: string, offset: number) {
-    this.name = name
-    this.offset = offset
-  }
-}
-
-/** Takes a FASTA file piece by piece; pieces may end anywhere. */
+/**
+ * Takes a FASTA file piece by piece; pieces may end anywhere and their memory may be used again. Never throws for what is
+ * in the file, and memory grows with the number of sequences only.
+ */
 export class FastaScan {
   readonly #sequences: FastaSequence[] = []
   readonly #names = new Set<string>()
+  readonly #hasher = new RefgetHasher()
   #problem: string | undefined
-  #open: OpenSequence | undefined
-  #letters = Buffer.alloc(0)
-  #filled = 0
+  #open: { readonly name: string; readonly offset: number; readonly lines: LineLayout } | undefined
   #position = 0
-  #lineNumber = 1
-  // The line that is being read, when a piece has ended within it.
-  #header: Buffer[] | undefined
+  // The line that is being read, from 1; a piece may have ended within it.
+  #line = 1
+  #header: HeaderName | undefined
+  #first = 0
   #bases = 0
   #width = 0
 
   /** The next bytes of the file. */
   write(chunk: Buffer): void {
-    // Letters of a piece are collected and hashed at once: hashing each line costs far more.
-    if (this.#letters.length < chunk.length) this.#letters = Buffer.allocUnsafe(chunk.length)
     for (let at = 0; at < chunk.length; ) {
-      const found = chunk.indexOf(NEWLINE, at)
+      const found = chunk.indexOf(LINE_FEED, at)
       const end = found === -1 ? chunk.length : found
-      if (this.#header !== undefined || (this.#width === 0 && chunk[at] === HEADER)) {
-        this.#addHeader(chunk.subarray(at, end))
-      } else {
-        this.#addBases(chunk, at, end)
-      }
-      this.#position += end - at
+      if (end > at) this.#addToLine(chunk, at, end)
       if (found !== -1) {
-        this.#position += 1
         this.#width += 1
-        this.#endLine()
+        this.#position += 1
+        this.#endLine(true)
       }
       at = end + 1
     }
-    this.#hash()
   }
 
   /** What was found; nothing can be added any more. */
   end(): FastaFacts {
-    const unfinished = this.#width > 0 || this.#header !== undefined
-    if (this.#header !== undefined) this.#report('ends within a header', this.#headerName())
-    // htslib counts the line end that is missing behind the last line.
-    if (unfinished) {
+    if (this.#header !== undefined) {
+      const { name } = this.#header.finish()
+      this.#report('ends within a header', name)
+      this.#openSequence(name)
+    } else if (this.#width > 0) {
+      // htslib counts the line end that is missing behind the last line.
       this.#width += 1
-      this.#endLine()
+      this.#endLine(false)
     }
     this.#closeSequence()
     const sequences = this.#sequences
-    if ((sequences.at(-1)?.lineWidth ?? 0) === 0) this.#report('ends without a sequence')
+    const last = sequences.at(-1)
+    if (last === undefined || last.lineWidth === 0) {
+      this.#report('ends without a sequence', last?.name)
+    }
     return {
       sequences,
       sequenceCollection: sequenceCollectionDigest(sequences),
@@ -120,121 +94,76 @@ export class FastaScan {
     }
   }
 
-  #addHeader(part: Buffer): void {
-    if (this.#header === undefined) {
-      this.#closeSequence()
-      this.#header = []
+  #addToLine(chunk: Buffer, start: number, end: number): void {
+    if (this.#width === 0) {
+      this.#first = chunk[start] as number
+      if (this.#first === HEADER) this.#header = new HeaderName()
     }
-    // The memory of a piece is used again: what is kept must be copied.
-    this.#header.push(Buffer.from(part))
-    this.#width += part.length
+    if (this.#header !== undefined) {
+      this.#header.add(chunk, this.#width === 0 ? start + 1 : start, end)
+    } else if (this.#open !== undefined) {
+      this.#addBases(chunk, start, end)
+    }
+    this.#width += end - start
+    this.#position += end - start
   }
 
   #addBases(chunk: Buffer, start: number, end: number): void {
-    const letters = this.#letters
-    let filled = this.#filled
-    const before = filled
-    for (let i = start; i < end; i += 1) {
-      const letter = LETTERS[chunk[i] as number] as number
-      letters[filled] = letter
-      if (letter !== 0) filled += 1
-    }
-    this.#filled = filled
-    const found = filled - before
-    this.#width += end - start
-    this.#bases += found === end - start ? found : printable(chunk, start, end)
-    if (this.#open !== undefined) this.#open.letters += found
-    else this.#filled = before
+    const letters = this.#hasher.add(chunk, start, end)
+    // Letters are bases; only a piece with something else is counted again, and not for the CR of a CRLF.
+    const text = chunk[end - 1] === CARRIAGE_RETURN ? end - 1 : end
+    this.#bases += letters === text - start ? letters : countBases(chunk, start, end)
   }
 
-  #endLine(): void {
-    if (this.#header !== undefined) this.#openSequence()
-    else this.#endSequenceLine()
+  #endLine(terminated: boolean): void {
+    if (this.#header !== undefined) {
+      const { name, problem } = this.#header.finish()
+      if (problem !== undefined) this.#report(problem, name)
+      this.#openSequence(name)
+      this.#header = undefined
+    } else {
+      this.#endSequenceLine(terminated && this.#width === 2 && this.#first === CARRIAGE_RETURN)
+    }
     this.#bases = 0
     this.#width = 0
-    this.#lineNumber += 1
+    this.#line += 1
   }
 
-  #openSequence(): void {
-    const name = this.#headerName()
-    this.#header = undefined
-    this.#open = new OpenSequence(name, this.#position)
-    if (name === '') this.#report('has a sequence without name')
+  #endSequenceLine(onlyReturn: boolean): void {
+    if (this.#open !== undefined) {
+      const problem = this.#open.lines.add(this.#bases, this.#width, onlyReturn)
+      if (problem !== undefined) this.#report(problem, this.#open.name)
+    } else if (this.#width > 1 && !onlyReturn) {
+      this.#report('has text before the first sequence')
+    }
+  }
+
+  #openSequence(name: string): void {
+    this.#closeSequence()
+    this.#open = { name, offset: this.#position, lines: new LineLayout() }
+    // samtools indexes the first one only, with a warning: the others could not be reached.
     if (this.#names.has(name)) this.#report('names a sequence twice', name)
     this.#names.add(name)
   }
 
-  #headerName(): string {
-    const text = Buffer.concat(this.#header as Buffer[]).toString('utf8')
-    return text.slice(1).trimStart().split(/\s/, 1)[0] as string
-  }
-
-  #endSequenceLine(): void {
-    const open = this.#open
-    const blank = this.#width <= 1
-    if (open === undefined) {
-      if (!blank) this.#report('has text before the first sequence')
-    } else if (blank) {
-      // htslib: an empty line ends a sequence.
-      open.ended = true
-    } else if (!(open.ended && this.#bases === 0 && this.#width === 2)) {
-      this.#measureLine(open)
-    }
-  }
-
-  /** All lines have the bytes of the first one, but the last may have fewer (htslib compares bytes, not bases). */
-  #measureLine(open: OpenSequence): void {
-    open.length += this.#bases
-    if (open.ended || (open.lineWidth > 0 && this.#width > open.lineWidth)) {
-      this.#report('has lines of different length', open.name)
-    } else if (open.lineWidth === 0) {
-      open.lineBases = this.#bases
-      open.lineWidth = this.#width
-    } else if (this.#width < open.lineWidth) {
-      open.ended = true
-    }
-  }
-
-  /** Gives the letters that were collected to the hashes of the open sequence. */
-  #hash(): void {
-    if (this.#filled > 0 && this.#open !== undefined) {
-      const letters = this.#letters.subarray(0, this.#filled)
-      this.#open.md5.update(letters)
-      this.#open.sha512.update(letters)
-    }
-    this.#filled = 0
-  }
-
   #closeSequence(): void {
-    this.#hash()
-    const open = this.#open
-    if (open === undefined) return
+    if (this.#open === undefined) return
+    const { name, offset, lines } = this.#open
     this.#open = undefined
-    this.#sequences.push({
-      name: open.name,
-      length: open.length,
-      offset: open.offset,
-      lineBases: open.lineBases,
-      lineWidth: open.lineWidth,
-      refgetLength: open.letters,
-      md5: open.md5.digest('hex'),
-      sha512t24u: open.sha512.digest().subarray(0, 24).toString('base64url'),
-    })
+    const { length, lineBases, lineWidth } = lines
+    this.#sequences.push({ name, length, offset, lineBases, lineWidth, ...this.#hasher.finish() })
   }
 
   /** Keeps the first problem: the others mostly follow from it. */
-  #report(problem: string, sequence?: string): void {
-    const where = sequence === undefined ? '' : ` (sequence '${sequence}')`
-    this.#problem ??= `line ${this.#lineNumber} ${problem}${where}`
+  #report(problem: string, sequence = ''): void {
+    const shown = sequence === '' ? '' : ` (sequence '${shorten(sequence)}')`
+    this.#problem ??= `line ${this.#line} ${problem}${shown}`
   }
 }
 
-/** Characters that C's `isgraph` takes: htslib counts them as bases. */
-function printable(chunk: Buffer, start: number, end: number): number {
-  let count = 0
-  for (let i = start; i < end; i += 1) {
-    const byte = chunk[i] as number
-    if (byte > 32 && byte < 127) count += 1
-  }
-  return count
+const SHOWN_NAME = 100
+
+/** A name as a message can hold it. */
+function shorten(name: string): string {
+  return name.length <= SHOWN_NAME ? name : `${name.slice(0, SHOWN_NAME)}…`
 }
