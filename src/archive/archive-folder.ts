@@ -5,7 +5,7 @@ import { isMd5 } from '../domain/digest.ts'
 import { ArchiveDamaged, ArchiveMissing, DigestPending, NotInCatalogue } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
-import type { Store, StoredObject } from '../storage/store.ts'
+import type { Identity, Store, StoredObject } from '../storage/store.ts'
 import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
 import {
   archiveKeys,
@@ -39,6 +39,12 @@ export interface ListedFile {
   readonly md5?: string
   /** The same file as `.gz`, ready in the archive. */
   readonly gz?: { readonly size: number; readonly sha256: string }
+}
+
+/** What is known of an archive without opening it. */
+export interface ArchiveFacts {
+  readonly file: Identity | undefined
+  readonly known: ArchiveDigests | undefined
 }
 
 /** What a folder is made of. */
@@ -213,6 +219,16 @@ export class ArchiveFolder {
       md5: file.md5,
       gz: { size: gzipLength(file), sha256: file.gz_sha256 },
     }))
+  }
+
+  /** The archive file with its computed digests, as far as they are there; a file that cannot be looked at is left out. */
+  async facts(entry: CatalogueEntry): Promise<ArchiveFacts> {
+    const { store, ledger } = this.#parts
+    for (const key of archiveKeys(entry, 'stored')) {
+      const file = await store.identify(key).catch(() => undefined)
+      if (file !== undefined) return { file, known: ledger.known(key, file) }
+    }
+    return { file: undefined, known: undefined }
   }
 
   /** The md5 of an archive that was computed to have this sha256; undefined when there is none (yet). */

@@ -32,9 +32,9 @@ export interface Replaced extends TagAddress {
 
 /** Digests of everything in the indexed archives of a folder. */
 export class ContentIndex {
-  readonly #archives = new Map<string, TagAddress & ViewName>()
-  readonly #files = new Map<string, FoundFile>()
-  readonly #replaced = new Map<string, Replaced>()
+  readonly #archives = new Map<string, OneOrMore<TagAddress & ViewName>>()
+  readonly #files = new Map<string, OneOrMore<FoundFile>>()
+  readonly #replaced = new Map<string, OneOrMore<Replaced>>()
   readonly #views: Map<string, ViewDigests>
   /** True once all archives were looked at. */
   complete = false
@@ -55,8 +55,9 @@ export class ContentIndex {
     for (const file of filesOf(index)) this.#addFile(address, file.sha256, file.path)
     for (const file of filesOf(index)) this.#addFile(address, file.gz_sha256, `${file.path}.gz`)
     for (const { md5, sha256 } of index.replaces) {
-      for (const digest of [md5, sha256])
-        this.#replaced.set(digest, { ...address, by: index.archive.md5 })
+      for (const digest of [md5, sha256]) {
+        addTo(this.#replaced, digest, { ...address, by: index.archive.md5 })
+      }
     }
   }
 
@@ -77,28 +78,48 @@ export class ContentIndex {
     return this.#views.get(`${archive}/${alias}`)
   }
 
-  /** The archive with this md5 or sha256. */
-  archive(digest: string): (TagAddress & ViewName) | undefined {
-    return this.#archives.get(digest)
+  /** The archives with this md5 or sha256: equal bytes can belong to several tags, and not everybody may see all of them. */
+  archives(digest: string): readonly (TagAddress & ViewName)[] {
+    return [this.#archives.get(digest) ?? []].flat()
   }
 
-  /** The file with this sha256; its path ends in `.gz` when that form was meant. */
-  file(sha256: string): FoundFile | undefined {
-    return this.#files.get(sha256)
+  /** The files with this sha256; a path ends in `.gz` when that form was meant. */
+  files(sha256: string): readonly FoundFile[] {
+    return [this.#files.get(sha256) ?? []].flat()
   }
 
-  /** The archive that took the place of the one with this digest. */
-  replaced(digest: string): Replaced | undefined {
-    return this.#replaced.get(digest)
+  /** The archives that took the place of the one with this digest. */
+  replaced(digest: string): readonly Replaced[] {
+    return [this.#replaced.get(digest) ?? []].flat()
   }
 
   #addArchive(address: TagAddress, digests: ViewDigests, view: ViewName): void {
     for (const digest of [digests.md5, digests.sha256]) {
-      if (!this.#archives.has(digest)) this.#archives.set(digest, { ...address, ...view })
+      addTo(this.#archives, digest, { ...address, ...view })
     }
   }
 
   #addFile(address: TagAddress, sha256: string, path: string): void {
-    if (!this.#files.has(sha256)) this.#files.set(sha256, { ...address, path })
+    addTo(this.#files, sha256, { ...address, path })
   }
+}
+
+/** Most digests have one place: a list for each of them would cost memory. */
+type OneOrMore<T> = T | T[]
+
+function addTo<T extends TagAddress>(
+  map: Map<string, OneOrMore<T>>,
+  digest: string,
+  place: T,
+): void {
+  const known = map.get(digest)
+  if (known === undefined) map.set(digest, place)
+  else if (!Array.isArray(known)) {
+    if (!isSame(known, place)) map.set(digest, [known, place])
+  } else if (!isSame(known.at(-1) as T, place)) known.push(place)
+}
+
+/** One place in a tag is enough: whoever may see the tag may see all of it. Places of one tag are added in a row. */
+function isSame(a: TagAddress, b: TagAddress): boolean {
+  return a.genome === b.genome && a.asset === b.asset && a.tag === b.tag
 }

@@ -1,7 +1,9 @@
 /** What is served at one moment: a catalogue with its archive folder; reloading makes a new one and swaps it in. */
 import { mkdir } from 'node:fs/promises'
 import { withConfigLock } from '../config/config-lock.ts'
-import { Catalogue } from '../domain/catalogue.ts'
+import { type ReadPolicy, readPolicy } from '../config/policy.ts'
+import { AccessTable } from '../domain/access.ts'
+import { Catalogue, type CatalogueSource } from '../domain/catalogue.ts'
 import { FileStore } from '../storage/file-store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
 import { ArchivePool } from './archive-pool.ts'
@@ -16,13 +18,20 @@ import { findServerConfig, type ServerConfig } from './server-config.ts'
 
 /** One catalogue with its files; immutable, so a request that holds one never sees two. */
 export interface Generation {
+  /** Everything, for nobody's eyes: faces see what `visibleTo` makes of it. */
   readonly catalogue: Catalogue
+  /** What the catalogue was made of. */
+  readonly source: CatalogueSource
+  /** What is controlled. */
+  readonly access: AccessTable
   readonly folder: ArchiveFolder
   readonly store: FileStore
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
   readonly foreign: ForeignFiles
-  /** Absolute paths of the configs it was read from. */
+  /** Absolute path of the config that is served. */
+  readonly configFile: string
+  /** Absolute paths of the configs and the policy it was read from. */
   readonly files: readonly string[]
   readonly archiveFolder: string
   readonly notes: readonly string[]
@@ -37,6 +46,8 @@ export interface DepotSource {
   readonly config: string
   readonly archiveFolder?: string
   readonly stateFolder?: string
+  /** Path of the policy, when there is one beside the config. */
+  readonly policy?: string
   /** Further folders that links in the archive folder may lead to. */
   readonly allowedRoots?: readonly string[]
 }
@@ -51,11 +62,12 @@ export interface CheckProgress {
 /**
  * Reads the config and builds a catalogue of it.
  *
- * @throws ConfigUnreadable, ConfigInvalid
+ * @throws ConfigUnreadable, ConfigInvalid (of the policy too)
  */
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
   const found = await findPublished(source)
   const { config, archiveFolder } = found
+  const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
   const sameFolder = previous?.archiveFolder === archiveFolder
   // Digests that were computed stay known over a reload: they belong to files, not to configs.
   const ledger = sameFolder ? previous.ledger : new DigestLedger(archiveFolder, source.stateFolder)
@@ -66,17 +78,24 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   const contents = sameFolder ? previous.folder.contents : new ContentIndex()
   return {
     catalogue: new Catalogue(config),
+    source: config,
+    access: new AccessTable(config.genomes, { configs: found.marks, ...(policy && { policy }) }),
     folder: new ArchiveFolder({ store, ledger, shelf, foreign, contents }),
     store,
     ledger,
     shelf,
     foreign,
-    files: found.files,
+    configFile: config.file,
+    files: policy === undefined ? found.files : [...found.files, policy.file],
     archiveFolder,
-    notes: [...found.notes, ...config.warnings],
+    notes: [...found.notes, ...config.warnings, ...strayNames(config, policy)],
     settings: config.settings,
     loadedAt: new Date(),
   }
+}
+
+function strayNames(config: CatalogueSource, policy: ReadPolicy | undefined): string[] {
+  return policy?.strayNames(config.genomes) ?? []
 }
 
 /** The server config, after a publication that a killed archiver has begun was ended. */

@@ -2,12 +2,15 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type GenomeConfig, readGenomeConfig } from '../config/genome-config.ts'
+import type { AccessMarks } from '../domain/access.ts'
 
 /** A config with the folder that holds its archives. */
 export interface ServerConfig {
   readonly config: GenomeConfig
   /** Absolute path. */
   readonly archiveFolder: string
+  /** Who may see what, by every config that was read; the one the operator gave before the others. */
+  readonly marks: readonly AccessMarks[]
   /** Every file that was read on the way: a change of any of them can change the catalogue. */
   readonly files: readonly string[]
   /** Things worth telling an operator, one sentence each. */
@@ -28,7 +31,8 @@ const MOST_CANDIDATES = 20
 export async function findServerConfig(path: string, folder?: string): Promise<ServerConfig> {
   const given = await readGenomeConfig(path)
   const located = await locateFolder(given, folder)
-  if (isArchived(given)) return { config: given, ...located, files: [given.file] }
+  const asGiven = { config: given, marks: [given.marks], ...located, files: [given.file] }
+  if (isArchived(given)) return asGiven
   for (const candidate of await candidatesFor(given, located.archiveFolder)) {
     const config = await readIfConfig(candidate)
     if (config === undefined || !isArchived(config)) continue
@@ -36,12 +40,14 @@ export async function findServerConfig(path: string, folder?: string): Promise<S
     const note = `${given.file} has nothing archived in it; serving ${config.file}, which the archiver wrote`
     return {
       config,
+      // What the operator wrote counts at once, also when the archiver has not carried it over yet.
+      marks: [given.marks, config.marks],
       archiveFolder: found.archiveFolder,
       files: [given.file, config.file],
       notes: [note, ...found.notes],
     }
   }
-  return { config: given, ...located, files: [given.file] }
+  return asGiven
 }
 
 /** True when the archiver has been at this config. */

@@ -40,14 +40,19 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   const fromAsset = from.assets?.[name] ?? {}
   const fromTag = fromAsset.tags?.[tag] ?? {}
   const genome = genomeIn(target, digest)
+  copyMark(genome, from)
   genome.aliases = [...(from.aliases ?? [])]
   genome.genome_description = from.genome_description ?? genome.genome_description ?? NO_DESCRIPTION
   const asset = assetIn(genome, name)
+  copyMark(asset, fromAsset)
   asset.asset_description = fromAsset.asset_description ?? NO_DESCRIPTION
   asset.default_tag = fromAsset.default_tag ?? DEFAULT_TAG
   asset.tags ??= {}
   const children = asset.tags[tag]?.asset_children ?? []
+  const { access, study } = asset.tags[tag] ?? {}
   asset.tags[tag] = {
+    ...(access !== undefined && { access }),
+    ...(study !== undefined && { study }),
     ...fromTag,
     asset_children: [...new Set([...(fromTag.asset_children ?? []), ...children])].sort(
       byCodePoint,
@@ -81,16 +86,28 @@ export function newServerConfig(source: RawConfig): RawConfig {
 export function followSource(target: RawConfig, source: RawConfig): void {
   for (const [digest, from] of Object.entries(source.genomes ?? {})) {
     const genome = genomeIn(target, digest)
+    copyMark(genome, from)
     if (from?.aliases != null) genome.aliases = [...from.aliases]
     for (const [name, fromAsset] of Object.entries(from?.assets ?? {})) {
       const asset = assetIn(genome, name)
+      copyMark(asset, fromAsset)
       asset.tags ??= {}
       for (const [tag, fromTag] of Object.entries(fromAsset?.tags ?? {})) {
-        asset.tags[tag] ??= structuredClone(fromTag ?? {})
+        const present = asset.tags[tag] ?? structuredClone(fromTag ?? {})
+        copyMark(present, fromTag)
+        asset.tags[tag] = present
       }
     }
   }
 }
+
+/** What the source says of access counts; what it does not speak of stays, since it may have been written here by hand. */
+function copyMark(to: Marked, from: Marked | null | undefined): void {
+  if (from?.access !== undefined) to.access = from.access
+  if (from?.study !== undefined) to.study = structuredClone(from.study)
+}
+
+type Marked = Pick<RawTag, 'access' | 'study'>
 
 /** Takes a tag out of a config, with the genome and asset that become empty; relatives forget it. */
 export function removeTag(config: RawConfig, { genome: digest, asset: name, tag }: TagName): void {

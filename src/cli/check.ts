@@ -14,12 +14,13 @@ const PROGRESS_MS = 3000
 export async function runCheck(flags: CheckOptions): Promise<number> {
   const { source } = await serveSettings(flags)
   const depot = await Depot.open(source)
-  const { catalogue, archiveFolder, files, notes } = depot.current
+  const { catalogue, archiveFolder, configFile, notes, access } = depot.current
   const say = (line: string) => process.stdout.write(`${line}\n`)
-  say(`config          ${files.at(-1)}`)
+  say(`config          ${configFile}`)
   say(`archive folder  ${archiveFolder}`)
   say(`genomes         ${catalogue.genomes.length}`)
   say(`archives        ${catalogue.archiveCount}`)
+  if (access.restricts) say(`controlled      ${access.size}`)
   for (const note of notes) say(`note            ${note}`)
   for (const { registryPath, reason } of catalogue.unlisted) {
     say(`not listed      ${registryPath} ${reason}`)

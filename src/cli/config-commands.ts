@@ -6,7 +6,7 @@ import { ConfigInvalid, SettingInvalid } from '../config/config-error.ts'
 import { withConfigLock } from '../config/config-lock.ts'
 import { readGenomeConfig } from '../config/genome-config.ts'
 import type { RawConfig } from '../config/genome-config-schema.ts'
-import { SETTINGS, settingProblem } from '../config/settings.ts'
+import { SETTINGS, settingProblem, shownSetting } from '../config/settings.ts'
 import { changedTopKeys, formatGenomeConfig } from '../config/write-genome-config.ts'
 import { replaceFile } from '../storage/replace-file.ts'
 import type { Settle } from './archive-commands.ts'
@@ -110,7 +110,9 @@ async function runGet(
     ['version', '0.4'],
     ['archive-folder', config.archiveFolder ?? ''],
     ['servers', config.servers.join(',')],
-    ...Object.entries(config.settings).map(([name, value]) => [name, String(value)] as const),
+    ...Object.entries(config.settings).map(
+      ([name, value]) => [name, shownSetting(name, String(value))] as const,
+    ),
   ])
   if (key !== undefined) {
     if (!values.has(key) && !isKey(key)) throw unknownKey(key)
@@ -125,6 +127,10 @@ async function runGet(
 
 async function runSet(key: string, value: string, flags: TargetFlags): Promise<number> {
   if (!isKey(key)) throw unknownKey(key)
+  if (shownSetting(key, value) !== value) {
+    const allowed = `it by $REFDEPOT_${key.toUpperCase().replaceAll('-', '_')}_FILE: everybody can read the arguments of a command`
+    throw new SettingInvalid(key, shownSetting(key, value), allowed)
+  }
   const file = resolve(configOf(flags))
   await readGenomeConfig(file)
   const own = KEYS[key as keyof typeof KEYS]

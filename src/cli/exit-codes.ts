@@ -8,6 +8,7 @@ export const EXIT = {
   failed: 1,
   usage: 2,
   notFound: 3,
+  denied: 4,
   digestMismatch: 5,
   partial: 6,
 } as const
@@ -19,6 +20,10 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-asset': EXIT.notFound,
   'unknown-tag': EXIT.notFound,
   'unknown-archive': EXIT.notFound,
+  'unknown-token': EXIT.notFound,
+  'scope-invalid': EXIT.usage,
+  'login-required': EXIT.denied,
+  forbidden: EXIT.denied,
 }
 
 /** The exit code an error ends in. */

@@ -5,33 +5,44 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Depot } from '../archive/depot.ts'
 import { SETTINGS } from '../config/settings.ts'
+import { accessControl } from '../http/access/access-control.ts'
 import { buildApp } from '../http/app.ts'
+import { adminDocument } from '../http/documents.ts'
 import { STATUS } from '../http/errors.ts'
+import { LazyState } from '../state/lazy-state.ts'
 import { packageVersion } from './version.ts'
 
 /** Path in the repository → content. */
 export async function generatedFiles(): Promise<Record<string, string>> {
+  const { open, admin } = await openApiDocuments()
+  const text = (document: object) => `${JSON.stringify(document, null, 2)}\n`
   return {
-    'openapi/openapi.json': `${JSON.stringify(await openApiDocument(), null, 2)}\n`,
+    'openapi/openapi.json': text(open),
+    'openapi/openapi-admin.json': text(admin),
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(),
   }
 }
 
-/** The document of an app over an empty config: no genome of anybody is in it. */
-async function openApiDocument(): Promise<object> {
+/** The documents of an app over an empty config: no genome of anybody is in them. */
+async function openApiDocuments(): Promise<{ open: object; admin: object }> {
   const folder = await mkdtemp(join(tmpdir(), 'refdepot-'))
   try {
     const config = join(folder, 'genome_config.yaml')
     await writeFile(config, 'genomes: {}\n')
     const depot = await Depot.open({ config })
     const settings = { version: packageVersion(), basePath: '', trustProxy: [], title: 'refdepot' }
-    const app = await buildApp({ depot, logger: pino({ level: 'silent' }), settings })
+    const access = accessControl({
+      state: new LazyState(join(folder, 'state.sqlite')),
+      onError: () => {},
+    })
+    const app = await buildApp({ depot, access, logger: pino({ level: 'silent' }), settings })
     await app.ready()
-    const document = app.swagger()
+    const documents = { open: app.swagger(), admin: adminDocument(app) }
     await app.close()
+    await access.close()
     await depot.close()
-    return document
+    return documents
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -40,7 +51,7 @@ async function openApiDocument(): Promise<object> {
 function settingsPage(): string {
   const rows = SETTINGS.map(row => {
     const flag =
-      'archiver' in row
+      'archiver' in row || 'secret' in row
         ? ''
         : 'short' in row
           ? `\`-${row.short}\`, \`--${row.name}\``

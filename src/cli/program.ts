@@ -1,6 +1,7 @@
 /** The command line: its commands, flags and help. */
 import { Command, CommanderError, Option } from 'commander'
 import { SETTINGS } from '../config/settings.ts'
+import { accessCommands } from './access-commands.ts'
 import { archiveCommands } from './archive-commands.ts'
 import { type CheckOptions, runCheck } from './check.ts'
 import { configCommands } from './config-commands.ts'
@@ -37,6 +38,7 @@ export async function runProgram(
   }
   archiveCommands(program, settle)
   configCommands(program, settle)
+  accessCommands(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
@@ -60,7 +62,7 @@ function serveCommand(program: Command, { port }: ProgramOptions): Command {
     .option('--deep', 'with --check: hash every archive')
     .option('-d, --dbg', 'debug messages: the same as --log-level debug')
   for (const row of SETTINGS) {
-    if ('archiver' in row) continue
+    if ('archiver' in row || 'secret' in row) continue
     const short = 'short' in row ? `-${row.short}, ` : ''
     const shown = row.name === 'port' && port !== undefined ? port : row.default
     const fallback = shown === '' ? '' : ` (default: ${shown})`

@@ -43,6 +43,7 @@ function sourceOf(config: string, values: SettingValues): DepotSource {
   return {
     config,
     ...(values['archive-folder'] !== '' && { archiveFolder: values['archive-folder'] }),
+    ...(values.policy !== '' && { policy: values.policy }),
     ...(values['state-folder'] !== '' && { stateFolder: values['state-folder'] }),
     allowedRoots: listOf(values['allow-root']),
   }

@@ -9,6 +9,7 @@ import { isReserved } from '../domain/reserved-words.ts'
 import { buildApp } from '../http/app.ts'
 import { NOTHING_ARCHIVED } from '../http/pages/genome-pages.ts'
 import { EXIT } from './exit-codes.ts'
+import { serveAccess } from './serve-access.ts'
 import { type ServeFlags, serveSettings } from './serve-settings.ts'
 import { packageVersion } from './version.ts'
 
@@ -22,8 +23,12 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const { values, source } = await serveSettings(flags, defaultPort)
   const logger = pino({ level: values['log-level'] })
   const depot = await Depot.open(source)
+  const access = serveAccess(values, depot.current.archiveFolder, logger)
+  // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
+  if (depot.current.access.restricts) await access.state.open()
   const app = await buildApp({
     depot,
+    access,
     logger,
     settings: {
       version: packageVersion(),
@@ -39,6 +44,7 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   void checkInBackground(depot, logger)
   await stopped(app, logger)
   stopWatching()
+  await access.close()
   await depot.close()
   return EXIT.ok
 }
@@ -59,9 +65,13 @@ async function listen(app: FastifyInstance, values: SettingValues): Promise<void
 
 /** What an operator should know of a new catalogue. */
 function tell(logger: Logger, depot: Depot): void {
-  const { catalogue, archiveFolder, files, notes } = depot.current
-  const [config] = files.slice(-1)
-  const counts = { genomes: catalogue.genomes.length, archives: catalogue.archiveCount }
+  const { catalogue, archiveFolder, configFile: config, notes, access } = depot.current
+  const controlled = access.restricts ? { controlled: access.size } : {}
+  const counts = {
+    genomes: catalogue.genomes.length,
+    archives: catalogue.archiveCount,
+    ...controlled,
+  }
   logger.info({ config, archiveFolder, ...counts }, 'catalogue loaded')
   for (const note of notes) logger.warn(note)
   if (catalogue.archiveCount === 0) logger.warn(NOTHING_ARCHIVED)

@@ -19,7 +19,9 @@ const compiled = TypeCompiler.Compile(CONFIG_SCHEMA)
 // More problems than this are not read by anybody; the first ones mostly explain the rest.
 const MOST_PROBLEMS = 20
 
-interface Problem {
+/** Something wrong at a place in a file. */
+export interface Problem {
+  /** Keys from the top to the place. */
   readonly path: readonly string[]
   readonly message: string
 }
@@ -31,8 +33,18 @@ interface Problem {
  * @throws ConfigInvalid with file, line, key and what is allowed, for each problem
  */
 export function checkConfig(value: unknown, text: string, file: string): RawConfig {
-  const found = compiled.Check(value) ? nameProblems(value) : shapeProblems(value)
-  if (found.length === 0) return value as RawConfig
+  const found = compiled.Check(value) ? nameProblems(value) : shapeProblems(CONFIG_SCHEMA, value)
+  refuse(found, text, file)
+  return value as RawConfig
+}
+
+/**
+ * Refuses what is found in a text, with file, line and key.
+ *
+ * @throws ConfigInvalid when anything is found
+ */
+export function refuse(found: readonly Problem[], text: string, file: string): void {
+  if (found.length === 0) return
   const lineOf = lineFinder(text)
   throw new ConfigInvalid(
     found.slice(0, MOST_PROBLEMS).map(({ path, message }) => {
@@ -47,7 +59,8 @@ export function checkConfig(value: unknown, text: string, file: string): RawConf
   )
 }
 
-function shapeProblems(value: unknown): Problem[] {
+/** Where a value does not have the shape of a schema, at the deepest places. */
+export function shapeProblems(top: TSchema, value: unknown): Problem[] {
   const problems: Problem[] = []
   const walk = (schema: TSchema, at: unknown, path: readonly string[]) => {
     if (Value.Check(schema, at)) return
@@ -62,7 +75,7 @@ function shapeProblems(value: unknown): Problem[] {
       problems.push({ path, message: `must be ${wanted(schema)}, not ${kindOf(at)}` })
     }
   }
-  walk(CONFIG_SCHEMA, value, [])
+  walk(top, value, [])
   return problems
 }
 

@@ -27,10 +27,11 @@ export class ConfigUnreadable extends RefdepotError {
   readonly code = 'config-unreadable'
   readonly file: string
 
-  constructor(file: string, cause: unknown) {
+  /** @param what - the kind of file, for the message */
+  constructor(file: string, cause: unknown, what = 'the genome config') {
     const why = (cause as NodeJS.ErrnoException).code
     const reason = why === 'ENOENT' ? 'there is no such file' : (cause as Error).message
-    super(`cannot read the genome config ${file}: ${reason}`, { cause })
+    super(`cannot read ${what} ${file}: ${reason}`, { cause })
     this.file = file
   }
 }

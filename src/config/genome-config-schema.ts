@@ -15,8 +15,19 @@ const empty = Type.Null()
 const RELATIVES = 'a list of registry paths (genome_digest/asset:tag)'
 const relatives = Type.Union([empty, Type.Array(Type.String())], { description: RELATIVES })
 
+// Read from configs and policies alike; `access` takes any text, since what is not `open` is controlled.
+export const MARK = {
+  access: optional(Type.Union([empty, Type.String()], { description: 'open or controlled' })),
+  study: optional(
+    Type.Union([empty, Type.String(), Type.Array(Type.String())], {
+      description: 'the name of a study, or a list of names',
+    }),
+  ),
+}
+
 export const TAG_SCHEMA = Type.Object(
   {
+    ...MARK,
     asset_path: optional(text('the folder of the asset below data/<genome digest>/')),
     asset_digest: optional(text('32 hex characters')),
     seek_keys: optional(
@@ -37,6 +48,7 @@ export const TAG_SCHEMA = Type.Object(
 
 export const ASSET_SCHEMA = Type.Object(
   {
+    ...MARK,
     asset_description: optional(Type.Union([empty, Type.String()], { description: 'a text' })),
     default_tag: optional(Type.Union([empty, Type.String()], { description: 'the name of a tag' })),
     tags: optional(
@@ -50,6 +62,7 @@ export const ASSET_SCHEMA = Type.Object(
 
 export const GENOME_SCHEMA = Type.Object(
   {
+    ...MARK,
     aliases: optional(
       Type.Union([empty, Type.Array(Type.String())], {
         description: 'a list of names, one a line with a dash',

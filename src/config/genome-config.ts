@@ -1,8 +1,10 @@
 /** Reads a genome config (0.3 or 0.4) into genomes, folders and remotes. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { AccessMarks } from '../domain/access.ts'
 import { isGenomeDigest } from '../domain/digest.ts'
 import { type Asset, type Genome, type Remote, Tag } from '../domain/genome.ts'
+import { marksOfConfig } from './access-marks.ts'
 import { checkConfig, unknownKeys } from './check-config.ts'
 import { ConfigUnreadable } from './config-error.ts'
 import type { RawAsset, RawConfig, RawGenome } from './genome-config-schema.ts'
@@ -25,6 +27,8 @@ export interface GenomeConfig {
   readonly remotes?: ReadonlyMap<string, Remote>
   /** In file order, with all tags. */
   readonly genomes: readonly Genome[]
+  /** What the keys `access` and `study` say. */
+  readonly marks: AccessMarks
   /** The `refdepot` section: server settings, by name. */
   readonly settings: Readonly<Record<string, unknown>>
   /** What an operator should know, one sentence each. */
@@ -74,6 +78,7 @@ export function parseGenomeConfig(text: string, file: string): GenomeConfig {
     genomes: Object.entries(config.genomes ?? {}).map(([digest, genome]) =>
       toGenome(digest, genome ?? {}, folders.get(digest) ?? digest),
     ),
+    marks: marksOfConfig(config.genomes ?? {}),
     settings: config.refdepot ?? {},
     warnings: [
       ...warnings,
@@ -124,7 +129,9 @@ function toGenome(digest: string, raw: RawGenome, folder: string): Genome {
 function toAsset(name: string, raw: RawAsset): Asset {
   const tags = new Map<string, Tag>()
   for (const [tag, attributes] of Object.entries(raw.tags ?? {})) {
-    tags.set(tag, new Tag(tag, attributes ?? {}))
+    // Who may see a tag is not told to clients: v2 answers all attributes.
+    const { access: _access, study: _study, ...shown } = attributes ?? {}
+    tags.set(tag, new Tag(tag, shown))
   }
   return {
     name,

@@ -3,7 +3,10 @@
  *
  * Flags > environment > the `refdepot` section of the config > defaults. Names in the file are the flags without dashes in front.
  */
+import { DURATION_FORMS } from '../domain/duration.ts'
+import { BUDGET_FORMS } from './byte-budget.ts'
 import { SettingInvalid } from './config-error.ts'
+import { REDACTED, readSecret } from './secret-setting.ts'
 
 /** Levels of the log, from chatty to none. */
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -21,11 +24,21 @@ export interface SettingRow {
   readonly description: string
   /** Set for settings of the archiver, which the server only lets pass. */
   readonly archiver?: true
+  /** Set for secrets: they have no flag, and are never shown. */
+  readonly secret?: true
   /** What is allowed, for error messages; undefined = anything. */
   readonly allowed?: { readonly pattern: RegExp; readonly wording: string }
 }
 
 const ADDRESS = 'a comma-separated list of addresses or networks, or `loopback`'
+
+const URL_OR_NOTHING = /^(?:https?:\/\/[^\s?#]+)?$/
+const BUDGET = {
+  pattern:
+    /^(?:\d+(?:\.\d+)?\s*[KMGTPE]?B\/(?:\d{0,9}[smhdwy]|second|minute|hour|day|week|month))?$/i,
+  wording: BUDGET_FORMS,
+}
+const COUNT = { pattern: /^(?:[1-9]\d{0,5})?$/, wording: 'a number from 1' }
 
 /** Every setting of `refdepot serve`. */
 export const SETTINGS = [
@@ -136,6 +149,122 @@ export const SETTINGS = [
     },
   },
   {
+    name: 'policy',
+    value: 'FILE',
+    environment: ['REFDEPOT_POLICY'],
+    default: '',
+    description: 'Policy that says what is controlled, beside the genome config (docs/access.md)',
+  },
+  {
+    name: 'state',
+    value: 'FILE',
+    environment: ['REFDEPOT_STATE'],
+    default: '',
+    description:
+      'Database of tokens and audit; without it .refdepot/state.sqlite in the archive folder',
+  },
+  {
+    name: 'link-lifetime',
+    value: 'SPAN',
+    environment: ['REFDEPOT_LINK_LIFETIME'],
+    default: '1d',
+    description: 'Longest time that a short-lived link works',
+    allowed: { pattern: /^\d{1,9}[smhdw]?$/, wording: DURATION_FORMS },
+  },
+  {
+    name: 'link-secret',
+    value: 'SECRET',
+    environment: ['REFDEPOT_LINK_SECRET'],
+    default: '',
+    description:
+      'Signs short-lived links; without it a key of the state. Also $REFDEPOT_LINK_SECRET_FILE and the systemd credential refdepot-link-secret',
+    secret: true,
+    allowed: { pattern: /^(?:.{32,})?$/s, wording: '32 characters or more' },
+  },
+  {
+    name: 'oidc-issuer',
+    value: 'URL',
+    environment: ['REFDEPOT_OIDC_ISSUER'],
+    default: '',
+    description: 'Identity provider whose signed tokens count; value of `iss`',
+    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+  },
+  {
+    name: 'oidc-audience',
+    value: 'TEXT',
+    environment: ['REFDEPOT_OIDC_AUDIENCE'],
+    default: '',
+    description: 'Value of `aud` that signed tokens must have; needed with --oidc-issuer',
+  },
+  {
+    name: 'oidc-jwks',
+    value: 'URL',
+    environment: ['REFDEPOT_OIDC_JWKS'],
+    default: '',
+    description: 'Keys of the identity provider; without it the issuer is asked where they are',
+    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+  },
+  {
+    name: 'oidc-claim',
+    value: 'NAME',
+    environment: ['REFDEPOT_OIDC_CLAIM'],
+    default: 'scope',
+    description:
+      'Claim of signed tokens with scopes, roles or groups; dots lead into objects (realm_access.roles)',
+  },
+  {
+    name: 'oidc-scopes',
+    value: 'LIST',
+    environment: ['REFDEPOT_OIDC_SCOPES'],
+    default: '',
+    description:
+      'What values of the claim mean here: VALUE=SCOPE, several with commas (staff=read:*,staff=PANEL.READ). Values that begin with `refdepot:` are scopes themselves',
+    allowed: {
+      pattern: /^(?:[^,=\s]+=[^,=\s]+(?:\s*,\s*[^,=\s]+=[^,=\s]+)*)?$/,
+      wording: 'VALUE=SCOPE pairs with commas between them',
+    },
+  },
+  {
+    name: 'limit-address',
+    value: 'BUDGET',
+    environment: ['REFDEPOT_LIMIT_ADDRESS'],
+    default: '',
+    description: 'Bytes that one address may download, such as 500GB/day; no limit without it',
+    allowed: BUDGET,
+  },
+  {
+    name: 'limit-token',
+    value: 'BUDGET',
+    environment: ['REFDEPOT_LIMIT_TOKEN'],
+    default: '',
+    description: 'Bytes that one token may download, such as 500GB/day; no limit without it',
+    allowed: BUDGET,
+  },
+  {
+    name: 'transfers-address',
+    value: 'NUMBER',
+    environment: ['REFDEPOT_TRANSFERS_ADDRESS'],
+    default: '',
+    description: 'Downloads that one address may have at a time; no limit without it',
+    allowed: COUNT,
+  },
+  {
+    name: 'transfers-token',
+    value: 'NUMBER',
+    environment: ['REFDEPOT_TRANSFERS_TOKEN'],
+    default: '',
+    description: 'Downloads that one token may have at a time; no limit without it',
+    allowed: COUNT,
+  },
+  {
+    name: 'audit-addresses',
+    value: 'BOOLEAN',
+    environment: ['REFDEPOT_AUDIT_ADDRESSES'],
+    default: 'false',
+    description: 'Whether the audit keeps addresses of clients',
+    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+  },
+  {
     name: 'archive-layout',
     value: 'LAYOUT',
     environment: [],
@@ -175,7 +304,7 @@ export function resolveSettings(sources: SettingSources): SettingValues {
   const values = SETTINGS.map((row: SettingRow) => {
     const { value, source } = pick(row, sources)
     if (row.allowed !== undefined && !row.allowed.pattern.test(value)) {
-      throw new SettingInvalid(source, value, row.allowed.wording)
+      throw new SettingInvalid(source, row.secret === true ? REDACTED : value, row.allowed.wording)
     }
     return [row.name, value]
   })
@@ -183,8 +312,12 @@ export function resolveSettings(sources: SettingSources): SettingValues {
 }
 
 function pick(row: SettingRow, sources: SettingSources): { value: string; source: string } {
+  const [variable = ''] = row.environment
+  const secret =
+    row.secret === true ? readSecret(row.name, variable, sources.environment) : undefined
+  if (secret !== undefined) return { value: secret, source: `the secret of ${row.name}` }
   const flag = sources.flags[row.name]
-  if (flag !== undefined) return { value: flag, source: `--${row.name}` }
+  if (flag !== undefined && row.secret !== true) return { value: flag, source: `--${row.name}` }
   for (const name of row.environment) {
     const value = sources.environment[name]
     if (value !== undefined && value !== '') return { value, source: `$${name}` }
@@ -192,7 +325,14 @@ function pick(row: SettingRow, sources: SettingSources): { value: string; source
   const inFile = sources.file[row.name]
   if (inFile === undefined || inFile === null) return { value: row.default, source: row.name }
   if (typeof inFile === 'string') return { value: inFile, source: `${row.name} in the config` }
-  throw new SettingInvalid(`${row.name} in the config`, JSON.stringify(inFile), 'a single value')
+  const shown = row.secret === true ? REDACTED : JSON.stringify(inFile)
+  throw new SettingInvalid(`${row.name} in the config`, shown, 'a single value')
+}
+
+/** The value of a setting as it may be shown: secrets are not. */
+export function shownSetting(name: string, value: string): string {
+  const row: SettingRow | undefined = SETTINGS.find(setting => setting.name === name)
+  return row?.secret === true && value !== '' ? REDACTED : value
 }
 
 /** What is allowed for a setting instead of a value; undefined when the value is fine. The name must be one of the table. */

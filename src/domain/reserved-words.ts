@@ -20,6 +20,7 @@ const FIRST_SEGMENTS: ReadonlyMap<string, ApiFamily> = new Map([
   ['genomes', 'native'],
   ['assets', 'native'],
   ['archives', 'native'],
+  ['links', 'native'],
   ['objects', 'native'],
   ['healthz', 'native'],
   ['readyz', 'native'],

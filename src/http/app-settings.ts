@@ -1,6 +1,8 @@
 /** What the app must be told: its parts and how it is reached. */
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
-import type { Depot, Generation } from '../archive/depot.ts'
+import type { Depot } from '../archive/depot.ts'
+import type { AccessControl } from './access/access-control.ts'
+import type { VisibleGeneration } from './access/visible-generation.ts'
 
 /** How the server is reached and what it says of itself. */
 export interface AppSettings {
@@ -16,19 +18,39 @@ export interface AppSettings {
   readonly title: string
 }
 
+/** Who looks at a page, as far as the page shows it. */
+export interface Viewer {
+  /** Undefined for somebody who has not logged in. */
+  readonly name?: string
+  readonly isAdmin: boolean
+}
+
+/** What pages are made with. */
+export interface PageSettings extends AppSettings {
+  /** Undefined on a server where nobody can log in. */
+  readonly viewer?: Viewer
+}
+
 /** The parts an app is made of. */
 export interface AppParts {
   readonly depot: Depot
+  /** Decides who may see what. */
+  readonly access: AccessControl
   readonly settings: AppSettings
   readonly logger: FastifyBaseLogger
 }
 
-/** What routes get: the generation that the caller of a request may see, and the address of this server. */
+/**
+ * What routes get: the generation that the caller of a request may see, and the address of this server.
+ *
+ * There is no way from here to anything unfiltered (test/http/access-types.test.ts): a face that is added later obeys by itself.
+ */
 export interface RouteParts {
   /** Ask once a request: two calls could answer two generations. */
-  readonly generationFor: (request: FastifyRequest) => Generation
+  readonly generationFor: (request: FastifyRequest) => VisibleGeneration
   /** Absolute URL of a path of this server, as this caller reaches it. */
   readonly absolute: (request: FastifyRequest, path: string) => string
   readonly settings: AppSettings
-  readonly depot: Depot
+  /** Findings about the archive folder; what a caller may not see must be left out of answers. */
+  readonly health: Pick<Depot, 'damages' | 'progress' | 'reloadError'>
 }

@@ -1,13 +1,21 @@
 /** The app: a function of its parts, with no state of its own. */
 import fastifyAccepts from '@fastify/accepts'
+import fastifyCookie from '@fastify/cookie'
 import fastifyCors from '@fastify/cors'
+import fastifyFormbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { attendRequests } from './access/attendance.ts'
+import { callerOf } from './access/caller.ts'
+import { withoutToken } from './access/credentials.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { registerRefgenie } from './refgenie-route.ts'
+import { adminRoutes } from './routes/admin.ts'
+import { linkRoutes } from './routes/links.ts'
+import { loginRoutes } from './routes/login.ts'
 import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
@@ -37,20 +45,22 @@ const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 /** Builds the app; it does not listen yet. */
-export async function buildApp({ depot, settings, logger }: AppParts): Promise<FastifyInstance> {
+export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
+  const { depot, settings, logger, access } = appParts
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
-    rewriteUrl: request => withoutBase(request.url ?? '/', settings.basePath),
+    rewriteUrl: request =>
+      withoutToken(request, withoutBase(request.url ?? '/', settings.basePath)),
     // A draining server finishes its downloads, but keeps no idle connection open.
     forceCloseConnections: 'idle',
   })
   const parts: RouteParts = {
-    depot,
+    health: depot,
     settings,
-    generationFor: () => depot.current,
+    generationFor: request => access.view(depot.current, callerOf(request).rights),
     absolute: (request, path) => absoluteUrl(settings, request, path),
   }
   app.setSerializerCompiler(() => data => JSON.stringify(data))
@@ -63,6 +73,9 @@ export async function buildApp({ depot, settings, logger }: AppParts): Promise<F
     strictPreflight: false,
   })
   await app.register(fastifyAccepts)
+  await app.register(fastifyCookie)
+  await app.register(fastifyFormbody)
+  attendRequests(app, depot, access)
   handleErrors(app, parts, known)
   logRequests(app)
   guardPages(app)
@@ -77,6 +90,9 @@ export async function buildApp({ depot, settings, logger }: AppParts): Promise<F
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
+    linkRoutes(routes, parts, access)
+    loginRoutes(routes, parts, access)
+    adminRoutes(routes, parts, access)
     systemRoutes(routes, parts)
     done()
   })
@@ -84,12 +100,18 @@ export async function buildApp({ depot, settings, logger }: AppParts): Promise<F
   return app
 }
 
+/** A link is a right by itself: whoever reads a log must not be able to use it. */
+function withoutSecrets(url: string): string {
+  return url.replace(/^(\/+links\/)[^/?]*/, '$1[redacted]')
+}
+
 /** One line a request, without the caller's address. */
 function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
-    const { method, url } = request
+    const { method } = request
     const { statusCode } = reply
     const ms = Math.round(reply.elapsedTime * 10) / 10
+    const url = withoutSecrets(request.url)
     request.log.info({ method, url, status: statusCode, ms }, 'request')
   })
 }

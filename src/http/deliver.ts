@@ -8,11 +8,12 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../storage/blob.ts'
 import type { ByteRange } from '../storage/store.ts'
+import { beginTransfer } from './access/transfer.ts'
 import { parseRange } from './byte-ranges.ts'
 import { evaluate, rangeStillValid } from './preconditions.ts'
 
-/** How an answer may be kept: for ever (its URL names its digest), or asked for again each time. */
-type CachePolicy = 'immutable' | 'revalidate'
+/** How an answer may be kept: for ever (its URL names its digest), asked for again each time, or not at all (it holds a secret). */
+type CachePolicy = 'immutable' | 'revalidate' | 'no-store'
 
 /** What a route says about an answer, beside the blob. */
 export interface DeliveryOptions {
@@ -35,6 +36,12 @@ export interface DeliveryPlan {
   readonly ranges: readonly ByteRange[]
   /** Set when the ranges are parts of a `multipart/byteranges` body. */
   readonly boundary?: string
+}
+
+const CACHE_CONTROL: Readonly<Record<CachePolicy, string>> = {
+  immutable: 'public, max-age=31536000, immutable',
+  revalidate: 'public, no-cache',
+  'no-store': 'no-store',
 }
 
 // A body up to this size is read in one piece: a stream costs more than it saves.
@@ -80,10 +87,29 @@ export async function deliver(
     // A stream keeps the announced length: the framework would count the bytes of anything else.
     return reply.send(plan.status === 304 ? '' : Readable.from([]))
   }
+  await begin(request, reply, blob, plan, options)
   const [range] = plan.ranges
   if (plan.boundary === undefined && range !== undefined)
     return sendRange(request, reply, blob, range)
   return reply.send(watched(request, Readable.from(multipartBody(blob, plan))))
+}
+
+/** Asks the budgets of the caller, for data only: lists and errors are always answered. */
+async function begin(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  plan: DeliveryPlan,
+  options: DeliveryOptions,
+): Promise<void> {
+  if (options.data !== true) return
+  try {
+    const bytes = plan.ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+    beginTransfer(request, reply, blob, bytes)
+  } catch (error) {
+    await blob.close()
+    throw error
+  }
 }
 
 /** Takes back what a delivery has announced, when an error is answered in its place. */
@@ -126,8 +152,7 @@ function watched(request: FastifyRequest, body: Readable): Readable {
 }
 
 function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, string> {
-  const policy =
-    options.cache === 'immutable' ? 'public, max-age=31536000, immutable' : 'public, no-cache'
+  const policy = CACHE_CONTROL[options.cache ?? 'revalidate']
   const headers: Record<string, string> = {
     'content-type': blob.mediaType,
     etag: `"${blob.etag}"`,

@@ -28,25 +28,64 @@ const READER = 'rapidoc-min.js'
 /** Makes the app collect its routes for the document; before the routes are registered. */
 export async function collectDocument(app: FastifyInstance, parts: RouteParts): Promise<void> {
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
-  const { settings } = parts
+  // The title that the peer's document carries.
+  await register(app, parts, 'swagger', {
+    title: 'refgenieserver',
+    description:
+      'refdepot: reference-genome assets over HTTP, in the APIs of refgenieserver and its own',
+    tags: TAGS,
+    admin: false,
+  })
+  // Apart, because refgenie clients refuse a document with a path that GET does not answer.
+  await register(app, parts, ADMIN_DECORATOR, {
+    title: 'refdepot, administration',
+    description: 'Tokens and audit; it needs a token with the scope `admin`',
+    tags: [{ name: 'Admin', description: 'Tokens and audit' }],
+    admin: true,
+  })
+}
+
+interface DocumentFacts {
+  readonly title: string
+  readonly description: string
+  readonly tags: { name: string; description: string }[]
+  /** Which of the routes: those of administrators, or all others. */
+  readonly admin: boolean
+}
+
+const ADMIN_DECORATOR = 'adminSwagger'
+
+async function register(
+  app: FastifyInstance,
+  { settings }: RouteParts,
+  decorator: string,
+  { title, description, tags, admin }: DocumentFacts,
+): Promise<void> {
+  const license = { name: 'MIT', identifier: 'MIT' }
+  const bearer = { bearer: { type: 'http', scheme: 'bearer' } } as const
   await app.register(fastifySwagger, {
+    decorator: decorator as 'swagger',
     openapi: {
       openapi: '3.1.0',
-      // The title that the peer's document carries.
-      info: {
-        title: 'refgenieserver',
-        version: settings.version,
-        description:
-          'refdepot: reference-genome assets over HTTP, in the APIs of refgenieserver and its own',
-        license: { name: 'MIT', identifier: 'MIT' },
-      },
+      info: { title, version: settings.version, description, license },
       servers: [{ url: settings.publicUrl ?? (settings.basePath || '/') }],
-      security: [],
-      tags: TAGS,
+      security: admin ? [{ bearer: [] }] : [],
+      tags,
+      ...(admin && { components: { securitySchemes: bearer } }),
     },
-    transform: ({ schema, url }) => ({ schema, url: url.replace('*', ':path') }),
+    transform: ({ schema, url }) => {
+      const isAdmin = (schema as { tags?: string[] } | undefined)?.tags?.includes('Admin') === true
+      const shown = isAdmin === admin ? schema : { ...schema, hide: true }
+      return { schema: shown as typeof schema, url: url.replace('*', ':path') }
+    },
     refResolver: { buildLocalReference: json => String(json.$id) },
   })
+}
+
+/** The document of the routes of administrators. */
+export function adminDocument(app: FastifyInstance): object {
+  const decorated = app as unknown as Record<typeof ADMIN_DECORATOR, () => object>
+  return decorated[ADMIN_DECORATOR]()
 }
 
 /** Registers the document, its two readers and the files of the pages. */
@@ -54,6 +93,9 @@ export async function documentRoutes(app: FastifyInstance, parts: RouteParts): P
   const { basePath } = parts.settings
   app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
     deliver(request, reply, documentBlob(app)),
+  )
+  app.get('/openapi-admin.json', { schema: { hide: true } }, (request, reply) =>
+    deliver(request, reply, json(adminDocument(app))),
   )
   await app.register(fastifyStatic, {
     root: STATIC_FOLDER,

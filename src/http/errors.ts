@@ -6,7 +6,8 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { DigestPending, type ErrorCode, RefdepotError } from '../domain/errors.ts'
+import { LoginRequired } from '../domain/access-errors.ts'
+import { type ErrorCode, RefdepotError } from '../domain/errors.ts'
 import { familyOf } from '../domain/reserved-words.ts'
 import { html, json } from './answers.ts'
 import type { RouteParts } from './app-settings.ts'
@@ -14,6 +15,7 @@ import { deliver, forgetDelivery } from './deliver.ts'
 import type { KnownPaths } from './known-paths.ts'
 import { wantsPage } from './negotiate.ts'
 import { errorPage } from './pages/error-page.ts'
+import { pageSettings } from './pages/pages.ts'
 import { pathOf } from './public-url.ts'
 
 /** Status of each code. A failing disk is never a 404. */
@@ -25,6 +27,16 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'unknown-archive': 404,
   'unknown-file': 404,
   'invalid-parameter': 400,
+  'login-required': 401,
+  forbidden: 403,
+  'token-exists': 409,
+  'unknown-token': 404,
+  'scope-invalid': 400,
+  'link-invalid': 403,
+  'link-expired': 403,
+  'too-many-requests': 429,
+  'issuer-unreachable': 503,
+  'state-unavailable': 503,
   'archive-missing': 503,
   'archive-damaged': 503,
   'archive-replaced': 410,
@@ -42,6 +54,9 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'config-unreadable': 500,
   'setting-invalid': 500,
 }
+
+// Failures of the server whose message helps the caller and names nothing of the machine.
+const OPEN_CODES: ReadonlySet<ErrorCode> = new Set(['digest-pending', 'issuer-unreachable'])
 
 /** Thrown by refgenie routes: an answer in the words of the peer. */
 export class RefgenieError extends Error {
@@ -67,7 +82,11 @@ interface Finding {
 export function handleErrors(app: FastifyInstance, parts: RouteParts, known: KnownPaths): void {
   app.setErrorHandler((error, request, reply) => {
     const finding = findingOf(error, request)
-    if (error instanceof DigestPending) reply.header('retry-after', String(error.retryAfter))
+    const { retryAfter } = error as { retryAfter?: number }
+    if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+    if (error instanceof LoginRequired) {
+      reply.header('www-authenticate', 'Bearer realm="refdepot", Basic realm="refdepot"')
+    }
     return sendFinding(parts, request, reply, finding)
   })
   app.setNotFoundHandler((request, reply) => {
@@ -99,8 +118,7 @@ function findingOf(error: unknown, request: FastifyRequest): Finding {
     const status = STATUS[error.code]
     if (status >= 500) request.log.error({ err: error, code: error.code }, 'request failed')
     // A failing disk is told to the operator; its paths are nobody else's business.
-    const open =
-      status < 500 || error.code.startsWith('archive-') || error.code === 'digest-pending'
+    const open = status < 500 || error.code.startsWith('archive-') || OPEN_CODES.has(error.code)
     const detail = error.code === 'outside-root' ? 'Not Found' : error.message
     return { status, code: error.code, detail: open ? detail : STATUS_CODES[status] }
   }
@@ -123,7 +141,7 @@ function sendFinding(
     return deliver(request, reply, json({ detail, ...named }), { status })
   }
   if (wantsPage(request)) {
-    const page = errorPage(parts.settings, status, String(detail))
+    const page = errorPage(pageSettings(parts, request), status, String(detail))
     return deliver(request, reply, html(page), { status, vary: 'Accept' })
   }
   const problem = {

@@ -72,6 +72,9 @@ function remoteUrl(
 ): string | undefined {
   const prefix = redirectPrefix(call.generation.catalogue)
   if (prefix === undefined) return undefined
+  // What is controlled is not on a public store; and clients take their credentials along to wherever they are sent (seen with wget,
+  // aria2, urllib).
+  if (call.staysHere || call.generation.folder.isControlled(entry)) return undefined
   const [folder] = foldersOf(entry, form)
   return `${prefix}/${encodeURIComponent(folder as string)}/${encodeURIComponent(file)}`
 }

@@ -2,8 +2,9 @@
 
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Generation } from '../archive/depot.ts'
 import type { Blob } from '../storage/blob.ts'
+import { carriesCredentials } from './access/caller.ts'
+import type { VisibleGeneration } from './access/visible-generation.ts'
 import type { RouteParts } from './app-settings.ts'
 import { deliver } from './deliver.ts'
 import { RefgenieError } from './errors.ts'
@@ -13,7 +14,9 @@ import { bytesResponses, parametersOf, responseOf } from './schemas.ts'
 
 /** A request in the terms of a refgenie API. */
 export interface RefgenieCall {
-  readonly generation: Generation
+  readonly generation: VisibleGeneration
+  /** True when the caller must not be sent to another host: its client would take its credentials along. */
+  readonly staysHere: boolean
   /** Value of a placeholder of the path. */
   path(name: string): string
   /** Value of a query parameter; the last one counts, as in the peer. */
@@ -49,7 +52,7 @@ export interface RefgenieRoute {
   /** True for routes that may send the caller to a remote. */
   readonly canRedirect?: boolean
   /** Rules of the parameters; undefined in APIs that do not validate. */
-  readonly rules?: (generation: Generation) => Readonly<Record<string, ParameterRule>>
+  readonly rules?: (generation: VisibleGeneration) => Readonly<Record<string, ParameterRule>>
   answer(call: RefgenieCall): RefgenieAnswer | Promise<RefgenieAnswer>
 }
 
@@ -96,6 +99,7 @@ function callOf(parts: RouteParts, request: FastifyRequest): RefgenieCall {
   const query = request.query as Record<string, string | string[]>
   return {
     generation: parts.generationFor(request),
+    staysHere: carriesCredentials(request),
     path: name => path[name] as string,
     query: name => [query[name]].flat().at(-1),
     absolute: to => parts.absolute(request, to),

@@ -156,6 +156,8 @@ const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
   seek_key: Type.String({ description: 'Name of the seek key' }),
   alias: Type.String({ description: 'Alias of the genome' }),
   digest: Type.String({ description: 'md5 or sha256 of the archive, in hex' }),
+  link: Type.String({ description: 'Signed part of a short-lived link' }),
+  name: Type.String({ description: 'Name of a file, or of a token' }),
   path: Type.String({ description: 'Path of the file below the folder of the asset' }),
 }
 

@@ -1,8 +1,8 @@
 /** Reads the JSON files beside an archive. */
-import type { ArchiveFolder } from '../archive/archive-folder.ts'
 import { type SideFile, sideFileName } from '../archive/archive-places.ts'
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { StorageFailed } from '../domain/errors.ts'
+import type { VisibleFolder } from './access/visible-folder.ts'
 
 // A recipe or a list of contents beyond this is not what it claims to be.
 const MOST_JSON_BYTES = 64 * 1024 * 1024
@@ -13,7 +13,7 @@ const MOST_JSON_BYTES = 64 * 1024 * 1024
  * @throws StorageFailed when the file is no JSON or far too large
  */
 export async function readSideJson(
-  folder: ArchiveFolder,
+  folder: VisibleFolder,
   entry: CatalogueEntry,
   file: Exclude<SideFile, 'log'>,
   form: ArchiveForm,

@@ -52,6 +52,24 @@ export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
   }
 }
 
+/** A part of a blob as a blob of its own; offsets count from its start. It has no digests: those are of the whole. */
+export function sliceBlob(blob: Blob, part: ByteRange): Blob {
+  const shifted = ({ start, end }: ByteRange) => ({
+    start: part.start + start,
+    end: part.start + end,
+  })
+  return {
+    size: part.end - part.start,
+    etag: `${blob.etag}.${part.start}-${part.end}`,
+    mediaType: blob.mediaType,
+    ...(blob.modified !== undefined && { modified: blob.modified }),
+    digests: {},
+    stream: range => blob.stream(shifted(range)),
+    bytes: range => blob.bytes(shifted(range)),
+    close: () => blob.close(),
+  }
+}
+
 /** Content in memory as a blob; its ETag is its digest. */
 export function memoryBlob(content: Buffer | string, mediaType: string): Blob {
   const buffer = typeof content === 'string' ? Buffer.from(content) : content

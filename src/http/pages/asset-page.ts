@@ -2,7 +2,7 @@
 import { html } from 'ghtml'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { nameOf } from '../../domain/genome.ts'
-import type { AppSettings } from '../app-settings.ts'
+import type { PageSettings } from '../app-settings.ts'
 import { framed } from './frame.ts'
 import { assetPath, genomePath, relativePath } from './links.ts'
 
@@ -20,7 +20,7 @@ export interface AssetPageFacts {
 
 /** The page of one tag of an asset. */
 export function assetPage(
-  settings: AppSettings,
+  settings: PageSettings,
   entry: CatalogueEntry,
   facts: AssetPageFacts,
 ): string {
@@ -37,7 +37,7 @@ export function assetPage(
   return framed({ settings, title: name, body })
 }
 
-function attributes(settings: AppSettings, entry: CatalogueEntry, facts: AssetPageFacts): string {
+function attributes(settings: PageSettings, entry: CatalogueEntry, facts: AssetPageFacts): string {
   const { tag } = entry
   const keys = Object.entries(tag.seekKeys)
   return html`<dl>
@@ -52,7 +52,11 @@ function attributes(settings: AppSettings, entry: CatalogueEntry, facts: AssetPa
 </dl>`
 }
 
-function relatives(settings: AppSettings, paths: readonly string[], facts: AssetPageFacts): string {
+function relatives(
+  settings: PageSettings,
+  paths: readonly string[],
+  facts: AssetPageFacts,
+): string {
   if (paths.length === 0) return 'none'
   const items = paths.map(path => {
     const to = relativePath(path)
@@ -72,7 +76,7 @@ refgenie pull ${path}</pre>
 <pre>curl -fLOJ -C - '${facts.archiveUrl}'</pre>`
 }
 
-function endpoints(settings: AppSettings, entry: CatalogueEntry): string {
+function endpoints(settings: PageSettings, entry: CatalogueEntry): string {
   const names = ['archive', 'checksums', 'digest', 'contents', 'recipe', 'log']
   const items = names.map(
     name =>
@@ -82,7 +86,7 @@ function endpoints(settings: AppSettings, entry: CatalogueEntry): string {
 }
 
 function contents(
-  settings: AppSettings,
+  settings: PageSettings,
   entry: CatalogueEntry,
   paths: readonly string[] | undefined,
 ): string {

@@ -1,14 +1,22 @@
 /** The frame around every page. */
 import { html } from 'ghtml'
-import type { AppSettings } from '../app-settings.ts'
+import type { PageSettings } from '../app-settings.ts'
 
 /** What a page is shown in. */
 export interface Frame {
-  readonly settings: AppSettings
+  readonly settings: PageSettings
   /** Title of the page. */
   readonly title: string
   /** Ready HTML. */
   readonly body: string
+}
+
+/** Links to log in and out; only where there is something to log in for. */
+function access({ viewer, basePath }: PageSettings): string {
+  if (viewer === undefined) return ''
+  const admin = viewer.isAdmin ? html`<a href="${basePath}/admin/tokens">Tokens</a>` : ''
+  const label = viewer.name === undefined ? 'Log in' : viewer.name
+  return html`!${admin} <a href="${basePath}/login">${label}</a>`
 }
 
 /** A whole page: navigation, content, footer; everything it loads comes from this server. */
@@ -31,6 +39,7 @@ export function framed({ settings, title, body }: Frame): string {
 <a href="${base}/assets">Assets</a>
 <a href="${base}/docs">API</a>
 <a href="${base}/redoc">Reference</a>
+!${access(settings)}
 </nav>
 <form class="search" action="${base}/assets" role="search">
 <input type="search" name="q" aria-label="Search assets" placeholder="Search genomes and assets">

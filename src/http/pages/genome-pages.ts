@@ -2,7 +2,7 @@
 import { html } from 'ghtml'
 import { type Catalogue, type CatalogueEntry, entriesOf } from '../../domain/catalogue.ts'
 import { defaultTagOf, type Genome, nameOf } from '../../domain/genome.ts'
-import type { AppSettings } from '../app-settings.ts'
+import type { PageSettings } from '../app-settings.ts'
 import { framed } from './frame.ts'
 import { assetPath, genomePath } from './links.ts'
 
@@ -13,7 +13,7 @@ export const NOTHING_ARCHIVED = 'nothing archived yet: run `refdepot archive cre
 const MOST_ROWS = 500
 
 /** The start page: every genome with its fasta asset and the number of its assets. */
-export function genomesPage(settings: AppSettings, catalogue: Catalogue, host: string): string {
+export function genomesPage(settings: PageSettings, catalogue: Catalogue, host: string): string {
   const { genomes } = catalogue
   const shown = genomes.slice(0, MOST_ROWS)
   const cut = genomes.length > shown.length
@@ -31,7 +31,7 @@ export function genomesPage(settings: AppSettings, catalogue: Catalogue, host: s
 }
 
 /** The page of one genome: a row for each asset and tag. */
-export function genomePage(settings: AppSettings, genome: Genome): string {
+export function genomePage(settings: PageSettings, genome: Genome): string {
   const entries = [...entriesOf(genome)]
   const body = html`<h1>${nameOf(genome)}</h1>
 <dl>
@@ -45,7 +45,7 @@ export function genomePage(settings: AppSettings, genome: Genome): string {
 }
 
 /** A table with a row for each tag: links, sizes, digest. */
-export function assetTable(settings: AppSettings, entries: readonly CatalogueEntry[]): string {
+export function assetTable(settings: PageSettings, entries: readonly CatalogueEntry[]): string {
   return html`<table>
 <thead><tr><th>Genome</th><th>Asset</th><th>Description</th><th class="number">Size</th><th class="number">Archive</th><th>Archive md5</th><th>Get</th></tr></thead>
 <tbody>
@@ -54,7 +54,7 @@ export function assetTable(settings: AppSettings, entries: readonly CatalogueEnt
 </table>`
 }
 
-function genomeRow(settings: AppSettings, genome: Genome): string {
+function genomeRow(settings: PageSettings, genome: Genome): string {
   const fasta = genome.assets.get('fasta')
   const tag = fasta?.tags.get(fasta === undefined ? '' : defaultTagOf(fasta))
   const link =
@@ -71,7 +71,7 @@ function genomeRow(settings: AppSettings, genome: Genome): string {
 `
 }
 
-function assetRow(settings: AppSettings, entry: CatalogueEntry): string {
+function assetRow(settings: PageSettings, entry: CatalogueEntry): string {
   const { genome, asset, tag } = entry
   const at = (below: string) => settings.basePath + assetPath(entry, below)
   return html`<tr>

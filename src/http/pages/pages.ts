@@ -1,10 +1,11 @@
 /** The pages, bound to one request: its address is part of them. */
 import type { FastifyRequest } from 'fastify'
-import type { Generation } from '../../archive/depot.ts'
 import type { AssetQuery, Page } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { type Genome, nameOf } from '../../domain/genome.ts'
-import type { RouteParts } from '../app-settings.ts'
+import { accessOf, callerOf } from '../access/caller.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
+import type { PageSettings, RouteParts } from '../app-settings.ts'
 import { readSideJson } from '../side-json.ts'
 import { assetPage } from './asset-page.ts'
 import { genomePage, genomesPage } from './genome-pages.ts'
@@ -13,15 +14,26 @@ import { searchPage } from './search-page.ts'
 
 /** The pages as routes ask for them; each answers whole HTML. */
 export interface Pages {
-  index(generation: Generation): string
+  index(generation: VisibleGeneration): string
   genome(genome: Genome): string
-  asset(generation: Generation, entry: CatalogueEntry): Promise<string>
+  asset(generation: VisibleGeneration, entry: CatalogueEntry): Promise<string>
   search(query: AssetQuery, page: Page<CatalogueEntry>): string
+}
+
+/** What every page of a request is made with. */
+export function pageSettings(parts: RouteParts, request: FastifyRequest): PageSettings {
+  const { credentials, name, rights } = callerOf(request)
+  if (credentials === 'valid') {
+    return { ...parts.settings, viewer: { name, isAdmin: rights.isAdmin } }
+  }
+  const canLogIn =
+    parts.generationFor(request).restricts || accessOf(request)?.state.opened !== undefined
+  return canLogIn ? { ...parts.settings, viewer: { isAdmin: false } } : parts.settings
 }
 
 /** The pages for one request. */
 export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
-  const { settings } = parts
+  const settings = pageSettings(parts, request)
   return {
     index: ({ catalogue }) => genomesPage(settings, catalogue, request.hostname),
     genome: genome => genomePage(settings, genome),

@@ -2,13 +2,13 @@
 import { html } from 'ghtml'
 import type { AssetQuery, Page } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
-import type { AppSettings } from '../app-settings.ts'
+import type { PageSettings } from '../app-settings.ts'
 import { framed } from './frame.ts'
 import { assetTable } from './genome-pages.ts'
 
 /** One page of assets, with links to the page before and after. */
 export function searchPage(
-  settings: AppSettings,
+  settings: PageSettings,
   query: AssetQuery,
   page: Page<CatalogueEntry>,
 ): string {

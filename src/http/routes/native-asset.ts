@@ -1,12 +1,11 @@
 /** What the native routes share: finding the tag that a URL names, and its JSON. */
 import type { FastifyRequest } from 'fastify'
-import { archiveKeys } from '../../archive/archive-places.ts'
-import type { Generation } from '../../archive/depot.ts'
 import { type CatalogueEntry, registryPathOf } from '../../domain/catalogue.ts'
 import { InvalidParameter, NotInCatalogue } from '../../domain/errors.ts'
 import { defaultTagOf, type Genome } from '../../domain/genome.ts'
 import { parseSize } from '../../domain/human-size.ts'
 import { isReserved } from '../../domain/reserved-words.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { assetPath, genomePath } from '../pages/links.ts'
 
 /**
@@ -14,7 +13,7 @@ import { assetPath, genomePath } from '../pages/links.ts'
  *
  * @throws NotInCatalogue
  */
-export function nativeGenome(generation: Generation, name: string): Genome {
+export function nativeGenome(generation: VisibleGeneration, name: string): Genome {
   const genome = isReserved(name) ? undefined : generation.catalogue.genome(name)
   if (genome !== undefined) return genome
   const message = isReserved(name) ? 'Not Found' : `there is no genome '${name}' here; see /genomes`
@@ -26,7 +25,10 @@ export function nativeGenome(generation: Generation, name: string): Genome {
  *
  * @throws NotInCatalogue; InvalidParameter when two different tags are named
  */
-export function nativeEntry(generation: Generation, request: FastifyRequest): CatalogueEntry {
+export function nativeEntry(
+  generation: VisibleGeneration,
+  request: FastifyRequest,
+): CatalogueEntry {
   const { genome: genomeName, asset: typed } = request.params as { genome: string; asset: string }
   const genome = nativeGenome(generation, genomeName)
   const colon = typed.indexOf(':')
@@ -69,12 +71,12 @@ export function genomeRecord(genome: Genome, absolute: (path: string) => string)
 
 /** The JSON of a tag; bytes and time come from the file. */
 export async function assetRecord(
-  { store, ledger }: Generation,
+  { folder }: VisibleGeneration,
   entry: CatalogueEntry,
   absolute: (path: string) => string,
 ): Promise<object> {
   const { genome, asset, tag } = entry
-  const { file, known } = await factsOf({ store, ledger }, entry)
+  const { file, known } = await folder.facts(entry)
   return {
     registry_path: registryPathOf(entry),
     genome: { digest: genome.digest, aliases: genome.aliases },
@@ -97,17 +99,4 @@ export async function assetRecord(
     parents: tag.parents,
     children: tag.children,
   }
-}
-
-/** Size, time and digests of the archive, as far as they are known. */
-async function factsOf(
-  { store, ledger }: Pick<Generation, 'store' | 'ledger'>,
-  entry: CatalogueEntry,
-) {
-  for (const key of archiveKeys(entry, 'stored')) {
-    // A file that cannot be looked at is shown without its facts; asking for it says why.
-    const file = await store.identify(key).catch(() => undefined)
-    if (file !== undefined) return { file, known: ledger.known(key, file) }
-  }
-  return { file: undefined, known: undefined }
 }

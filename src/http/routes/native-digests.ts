@@ -2,12 +2,12 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { archiveName } from '../../archive/archive-places.ts'
-import type { TagAddress, ViewName } from '../../archive/content-index.ts'
-import type { Generation } from '../../archive/depot.ts'
+import type { TagAddress } from '../../archive/content-index.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { isMd5, isSha256 } from '../../domain/digest.ts'
 import { ArchiveReplaced, DigestPending, NotInCatalogue } from '../../domain/errors.ts'
 import type { Blob } from '../../storage/blob.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
 import { bytesResponses, parametersOf, responseOf } from '../schemas.ts'
@@ -38,7 +38,7 @@ export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): voi
 
 /** Any archive the folder can make with this md5 or sha256: as stored, alias-named, or of refgenie 1.x. */
 async function archiveOf(
-  { catalogue, folder }: Generation,
+  { catalogue, folder }: VisibleGeneration,
   digest: string,
 ): Promise<{ blob: Blob; filename: string }> {
   const md5 = isSha256(digest) ? folder.md5OfSha256(digest) : digest
@@ -46,27 +46,28 @@ async function archiveOf(
   if (match !== undefined) {
     return { blob: await folder.archive(match, match.form), filename: archiveName(match) }
   }
-  const found = folder.contents.archive(digest)
-  const entry = found && entryAt({ catalogue }, found)
-  if (entry !== undefined) {
-    const blob = await folder.view(entry, found as ViewName)
+  for (const found of folder.contents.archives(digest)) {
+    const entry = entryAt({ catalogue }, found)
+    if (entry === undefined) continue
+    const blob = await folder.view(entry, found)
     if (blob.digests.md5 === digest || blob.digests.sha256 === digest) {
       return { blob, filename: archiveName(entry) }
     }
     await blob.close()
   }
-  const replaced = folder.contents.replaced(digest)
-  if (replaced !== undefined && entryAt({ catalogue }, replaced) !== undefined) {
-    throw new ArchiveReplaced(digest, replaced.by)
+  for (const replaced of folder.contents.replaced(digest)) {
+    if (entryAt({ catalogue }, replaced) !== undefined) {
+      throw new ArchiveReplaced(digest, replaced.by)
+    }
   }
   throw unknown(folder.contents.complete, 'archive', digest, 'the md5 or sha256 of an archive')
 }
 
-async function objectOf({ catalogue, folder }: Generation, digest: string): Promise<Blob> {
-  const found = folder.contents.file(digest)
-  const entry = found && entryAt({ catalogue }, found)
-  if (entry !== undefined) {
-    const blob = await folder.file(entry, (found as { path: string }).path)
+async function objectOf({ catalogue, folder }: VisibleGeneration, digest: string): Promise<Blob> {
+  for (const { path, ...address } of folder.contents.files(digest)) {
+    const entry = entryAt({ catalogue }, address)
+    if (entry === undefined) continue
+    const blob = await folder.file(entry, path)
     if (blob.digests.sha256 === digest) return blob
     await blob.close()
   }
@@ -74,7 +75,7 @@ async function objectOf({ catalogue, folder }: Generation, digest: string): Prom
 }
 
 function entryAt(
-  { catalogue }: Pick<Generation, 'catalogue'>,
+  { catalogue }: Pick<VisibleGeneration, 'catalogue'>,
   { genome, asset, tag }: TagAddress,
 ): CatalogueEntry | undefined {
   return catalogue.entry(genome, asset, tag)

@@ -3,9 +3,9 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { archiveName, sideFileName } from '../../archive/archive-places.ts'
-import type { Generation } from '../../archive/depot.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { NotInCatalogue } from '../../domain/errors.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, text } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
@@ -15,7 +15,7 @@ import { nativeEntry } from './native-asset.ts'
 import { problems } from './native-lists.ts'
 
 type Answer = (
-  found: { generation: Generation; entry: CatalogueEntry },
+  found: { generation: VisibleGeneration; entry: CatalogueEntry },
   request: FastifyRequest,
   reply: FastifyReply,
 ) => Promise<FastifyReply>

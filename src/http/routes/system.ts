@@ -2,6 +2,7 @@
 
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
+import type { CheckProgress } from '../../archive/depot.ts'
 import { json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
@@ -62,8 +63,8 @@ export function systemRoutes(app: FastifyInstance, parts: RouteParts): void {
 
 type Seen = ReturnType<RouteParts['generationFor']>
 
-function readiness({ depot }: RouteParts, { catalogue, loadedAt }: Seen): object {
-  const visible = depot.damages.filter(
+function readiness({ health }: RouteParts, { catalogue, loadedAt }: Seen): object {
+  const visible = health.damages.filter(
     damage => catalogue.resolve(damage.registryPath) !== undefined,
   )
   const message = catalogue.archiveCount === 0 ? { message: NOTHING_ARCHIVED } : {}
@@ -75,13 +76,20 @@ function readiness({ depot }: RouteParts, { catalogue, loadedAt }: Seen): object
       archives: catalogue.archiveCount,
       loaded_at: loadedAt.toISOString(),
       // Only that it failed: the reason names paths and stands in the log.
-      reload_failed: depot.reloadError !== undefined,
+      reload_failed: health.reloadError !== undefined,
     },
-    check: { ...depot.progress, damaged: visible.length },
+    check: { ...progressOf(health.progress, catalogue.archiveCount), damaged: visible.length },
     damaged: visible
       .slice(0, MOST_NAMED)
       .map(({ registryPath, file, problem }) => ({ registry_path: registryPath, file, problem })),
   }
+}
+
+/** In the numbers of what the caller sees: the true ones would tell how much there is besides. */
+function progressOf(progress: CheckProgress, archives: number): CheckProgress {
+  const { state, checked, total } = progress
+  const done = total === 0 ? 0 : checked / total
+  return { state, checked: Math.floor(done * archives), total: total === 0 ? 0 : archives }
 }
 
 function serviceInfo({ settings }: RouteParts): object {

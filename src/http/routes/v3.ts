@@ -1,7 +1,7 @@
 /** API v3 of refgenieserver, mounted at `/v3` and at the root. */
 import { Type } from '@sinclair/typebox'
-import type { Generation } from '../../archive/depot.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, once, text } from '../answers.ts'
 import {
   aliasDict,
@@ -320,7 +320,7 @@ function entryOf(call: RefgenieCall): CatalogueEntry | undefined {
   return call.generation.catalogue.entry(call.path('genome'), call.path('asset'), call.query('tag'))
 }
 
-function remoteClasses(generation: Generation): readonly string[] {
+function remoteClasses(generation: VisibleGeneration): readonly string[] {
   return [...(generation.catalogue.remotes?.keys() ?? [REMOTE_CLASS])]
 }
 

@@ -1,0 +1,88 @@
+/** From settings to the access control of a server. */
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { OWN_FOLDER } from '../archive/run-folder.ts'
+import { parseBudget } from '../config/byte-budget.ts'
+import { SettingInvalid } from '../config/config-error.ts'
+import { listOf, type SettingValues } from '../config/settings.ts'
+import { parseDuration } from '../domain/duration.ts'
+import { parseScope, SCOPE_FORMS } from '../domain/rights.ts'
+import { type AccessControl, accessControl } from '../http/access/access-control.ts'
+import type { SignedTokenSettings } from '../http/access/signed-token.ts'
+import type { ByteBudget, LimitSettings } from '../http/access/transfer-limits.ts'
+import { LazyState } from '../state/lazy-state.ts'
+
+const STATE_FILE = 'state.sqlite'
+
+/** Path of the state of an archive folder, unless a setting names another one. */
+export function statePath(archiveFolder: string, setting = ''): string {
+  return setting === '' ? join(archiveFolder, OWN_FOLDER, STATE_FILE) : setting
+}
+
+/**
+ * The access control that the settings ask for; it opens nothing yet.
+ *
+ * @throws SettingInvalid
+ */
+export function serveAccess(
+  values: SettingValues,
+  archiveFolder: string,
+  logger: Logger,
+): AccessControl {
+  const identityProvider = identityProviderOf(values)
+  return accessControl({
+    state: new LazyState(statePath(archiveFolder, values.state)),
+    linkSecret: values['link-secret'],
+    linkLifetime: parseDuration(values['link-lifetime']) as number,
+    limits: limitsOf(values),
+    auditAddresses: values['audit-addresses'] === 'true',
+    onError: error =>
+      logger.error({ err: error }, 'the audit cannot be written; it is tried again'),
+    ...(identityProvider && { identityProvider }),
+  })
+}
+
+function identityProviderOf(values: SettingValues): SignedTokenSettings | undefined {
+  const issuer = values['oidc-issuer']
+  if (issuer === '') return undefined
+  const audience = values['oidc-audience']
+  // Without it a token that was made for any other service would count here.
+  if (audience === '') {
+    throw new SettingInvalid('--oidc-audience', audience, 'the audience that tokens must have')
+  }
+  return {
+    issuer,
+    audience,
+    claim: values['oidc-claim'],
+    scopes: scopeMap(values['oidc-scopes']),
+    ...(values['oidc-jwks'] !== '' && { jwks: values['oidc-jwks'] }),
+  }
+}
+
+function scopeMap(text: string): Map<string, string[]> {
+  const scopes = new Map<string, string[]>()
+  for (const pair of listOf(text)) {
+    const [value = '', scope = ''] = pair.split('=')
+    if (parseScope(scope) === undefined)
+      throw new SettingInvalid('--oidc-scopes', scope, SCOPE_FORMS)
+    scopes.set(value, [...(scopes.get(value) ?? []), scope])
+  }
+  return scopes
+}
+
+function limitsOf(values: SettingValues): LimitSettings {
+  const budget = (text: string): ByteBudget | undefined => parseBudget(text)
+  const count = (text: string) => (text === '' ? undefined : Number(text))
+  const [addressBytes, tokenBytes] = [
+    budget(values['limit-address']),
+    budget(values['limit-token']),
+  ]
+  const addressTransfers = count(values['transfers-address'])
+  const tokenTransfers = count(values['transfers-token'])
+  return {
+    ...(addressBytes && { addressBytes }),
+    ...(tokenBytes && { tokenBytes }),
+    ...(addressTransfers !== undefined && { addressTransfers }),
+    ...(tokenTransfers !== undefined && { tokenTransfers }),
+  }
+}

@@ -1,0 +1,67 @@
+/** The keys `access` and `study` of a config or policy, by place. */
+import type { AccessMark, AccessMarks } from '../domain/access.ts'
+import type { Genome } from '../domain/genome.ts'
+
+/** The two keys as a file has them. */
+interface RawMark {
+  readonly access?: string | null
+  readonly study?: string | readonly string[] | null
+}
+
+/** A tree of genomes, assets and tags that may carry marks. */
+export type MarkedGenomes = Readonly<Record<string, MarkedGenome | null>>
+
+interface MarkedGenome extends RawMark {
+  readonly assets?: Readonly<Record<string, MarkedAsset | null>> | null
+}
+
+interface MarkedAsset extends RawMark {
+  readonly tags?: Readonly<Record<string, RawMark | null>> | null
+}
+
+/** The marks of a genome config, whose genomes are named by digest. */
+export function marksOfConfig(genomes: MarkedGenomes): AccessMarks {
+  return marksOf(genomes, ({ digest }) => [digest])
+}
+
+/** The marks of a policy, whose genomes may be named by any alias too. */
+export function marksOfPolicy(genomes: MarkedGenomes): AccessMarks {
+  return marksOf(genomes, ({ digest, aliases }) => [digest, ...aliases])
+}
+
+function marksOf(
+  genomes: MarkedGenomes,
+  namesOf: (genome: Genome) => readonly string[],
+): AccessMarks {
+  return {
+    marksOf: (genome, asset, tag) => {
+      const found = namesOf(genome).map(name => own(genomes, name))
+      const assets = found.map(it => own(it?.assets, asset))
+      const tags = assets.map(it => own(it?.tags, tag))
+      return [...level(tags), ...level(assets), ...level(found)]
+    },
+  }
+}
+
+/** The value of a key; the names of a file may be ones that every object has. */
+function own<T>(
+  values: Readonly<Record<string, T | null>> | null | undefined,
+  key: string | undefined,
+) {
+  if (values == null || key === undefined || !Object.hasOwn(values, key)) return undefined
+  return values[key] ?? undefined
+}
+
+/** When a genome stands in a policy under two names, the stricter one counts. */
+function level(marks: readonly (RawMark | undefined)[]): AccessMark[] {
+  const read = marks.flatMap(mark => (mark === undefined ? [] : [markOf(mark)]))
+  return read.sort((a, b) => Number(a.access === 'open') - Number(b.access === 'open'))
+}
+
+function markOf({ access, study }: RawMark): AccessMark {
+  return {
+    // A key without a value is a value that is not `open`.
+    ...(access !== undefined && { access: access ?? '' }),
+    studies: [study ?? []].flat(),
+  }
+}

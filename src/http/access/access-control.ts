@@ -1,0 +1,71 @@
+/** Everything that decides who may see what: made once by whoever starts a server, given to the app as one part. */
+import type { LazyState } from '../../state/lazy-state.ts'
+import { AuditTrail } from './audit-trail.ts'
+import { Authenticator } from './authenticator.ts'
+import { CredentialGate, type GateLimits } from './credential-gate.ts'
+import { type SignedTokenSettings, signedTokenCheck } from './signed-token.ts'
+import { type LimitSettings, TransferLimits } from './transfer-limits.ts'
+import { sharedViews, type Viewing } from './visible-generation.ts'
+
+/** Access control as the app uses it. */
+export interface AccessControl {
+  /** What a caller sees of a generation. */
+  readonly view: Viewing
+  readonly state: LazyState
+  readonly authenticator: Authenticator
+  readonly limits: TransferLimits
+  readonly trail: AuditTrail
+  /** Signs links. */
+  linkKey(): Promise<Buffer>
+  /** Longest time that a link lives, in seconds. */
+  readonly linkLifetime: number
+  /** Writes what waits and closes the state. */
+  close(): Promise<void>
+}
+
+/** What access control is made of. */
+export interface AccessOptions {
+  readonly state: LazyState
+  /** Signs links; without it a key of the state. */
+  readonly linkSecret?: string
+  /** Longest time that a link lives, in seconds; a day without it. */
+  readonly linkLifetime?: number
+  readonly identityProvider?: SignedTokenSettings
+  readonly limits?: LimitSettings
+  /** True to keep addresses of clients in the audit. */
+  readonly auditAddresses?: boolean
+  readonly gate?: Partial<GateLimits>
+  /** Told when the audit cannot be written. */
+  readonly onError: (error: unknown) => void
+  /** Another viewing, for tests of the tests. */
+  readonly view?: Viewing
+}
+
+const ONE_DAY = 86_400
+
+/** Access control over a state. */
+export function accessControl(options: AccessOptions): AccessControl {
+  const { state, identityProvider, onError } = options
+  const trail = new AuditTrail({ state, addresses: options.auditAddresses === true, onError })
+  const authenticator = new Authenticator({
+    state,
+    gate: new CredentialGate(options.gate),
+    signed: identityProvider && signedTokenCheck(identityProvider),
+  })
+  return {
+    view: options.view ?? sharedViews(),
+    state,
+    authenticator,
+    limits: new TransferLimits(options.limits),
+    trail,
+    linkKey: async () =>
+      options.linkSecret === undefined || options.linkSecret === ''
+        ? (await state.open()).key('links')
+        : Buffer.from(options.linkSecret),
+    linkLifetime: options.linkLifetime ?? ONE_DAY,
+    close: async () => {
+      await trail.close()
+      await state.close()
+    },
+  }
+}

@@ -1,0 +1,66 @@
+/** The hooks that watch over every request of an app: who sends it, who may keep the answer, what was refused. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Depot } from '../../archive/depot.ts'
+import type { AccessControl } from './access-control.ts'
+import { ANONYMOUS, attend, type Caller, callerOf } from './caller.ts'
+import { SESSION_COOKIE } from './credentials.ts'
+import { deniedSubject } from './denials.ts'
+
+/** Watches over every request; before any route is registered. */
+export function attendRequests(app: FastifyInstance, depot: Depot, access: AccessControl): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const { authorization, cookie } = request.headers
+    if (authorization === undefined && cookie?.includes(SESSION_COOKIE) !== true) {
+      attend(request, access, ANONYMOUS)
+      return done()
+    }
+    access.authenticator.callerOf(request).then(caller => {
+      attend(request, access, caller)
+      if (caller.tokenId !== undefined) access.trail.used(caller.tokenId)
+      if (caller.credentials === 'refused') tellRefused(access, request, reply, caller)
+      done()
+    }, done)
+  })
+  app.addHook('onSend', async (request, reply) => {
+    const caller = callerOf(request)
+    if (depot.current.access.restricts || caller.credentials === 'valid') {
+      restrictCaches(reply, caller)
+    }
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { current } = depot
+    if (reply.statusCode !== 404 || !current.access.restricts) return
+    const { rights, name } = callerOf(request)
+    const subject = deniedSubject(current, rights, request.url)
+    if (subject === undefined) return
+    access.trail.note({ actor: name, action: 'denied', subject, address: request.ip })
+  })
+}
+
+/**
+ * The answer is the one that anybody gets, so that open data stays open; the header tells the client why it sees no more (RFC 9110,
+ * §11.6.1 allows it in any answer).
+ */
+function tellRefused(
+  access: AccessControl,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { reason = '' }: Caller,
+): void {
+  reply.header(
+    'www-authenticate',
+    `Bearer realm="refdepot", error="invalid_token", error_description="${reason}"`,
+  )
+  const event = { actor: 'anonymous', action: 'credentials-refused', subject: reason } as const
+  access.trail.note({ ...event, address: request.ip })
+}
+
+/** Different callers get different answers under one URL: shared caches must know, and keep none that was made for one of them. */
+function restrictCaches(reply: FastifyReply, caller: Caller): void {
+  const vary = String(reply.getHeader('vary') ?? '')
+  reply.header('vary', vary === '' ? 'Authorization, Cookie' : `${vary}, Authorization, Cookie`)
+  const policy = reply.getHeader('cache-control')
+  if (caller.credentials === 'valid' && typeof policy === 'string') {
+    reply.header('cache-control', policy.replace(/\bpublic\b/, 'private'))
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Budgets of bytes and of transfers at a time, for each address and each token.
+ *
+ * Requests are never counted: a reader of ranges sends thousands of small ones. A transfer is charged with what it announces when it
+ * begins, and gets back what was not sent. Budgets live in memory, so each process has its own.
+ */
+import { TooMany } from '../../domain/access-errors.ts'
+
+/** Bytes per span of time; a bucket that fills up steadily. */
+export interface ByteBudget {
+  readonly bytes: number
+  readonly seconds: number
+}
+
+/** What is allowed; what is not given is not limited. */
+export interface LimitSettings {
+  readonly addressBytes?: ByteBudget
+  readonly tokenBytes?: ByteBudget
+  readonly addressTransfers?: number
+  readonly tokenTransfers?: number
+}
+
+/** A transfer that was let in. */
+export interface Transfer {
+  /** Ends it; bytes that were announced but not sent are given back. */
+  end(sentBytes: number): void
+}
+
+// Accounts that are full and idle are forgotten when there are more.
+const MOST_ACCOUNTS = 10_000
+
+interface Account {
+  /** Bytes that may be sent now; below 0 after a transfer larger than what was left. */
+  balance: number
+  at: number
+  running: number
+}
+
+interface Limit {
+  readonly key: string
+  readonly whose: string
+  readonly budget: ByteBudget | undefined
+  readonly transfers: number | undefined
+}
+
+/** Keeps the accounts; see the head of this file. */
+export class TransferLimits {
+  readonly #settings: LimitSettings
+  readonly #accounts = new Map<string, Account>()
+  readonly #now: () => number
+
+  constructor(settings: LimitSettings = {}, now: () => number = Date.now) {
+    this.#settings = settings
+    this.#now = now
+  }
+
+  /**
+   * Begins a transfer.
+   *
+   * @throws TooMany with the seconds until one may begin
+   */
+  begin(address: string, token: string | undefined, bytes: number): Transfer {
+    const limits = this.#limitsFor(address, token)
+    for (const limit of limits) this.#check(limit)
+    const accounts = limits.map(limit => this.#account(limit))
+    for (const account of accounts) {
+      account.running += 1
+      account.balance -= bytes
+    }
+    let ended = false
+    return {
+      end: sent => {
+        if (ended) return
+        ended = true
+        for (const account of accounts) {
+          account.running -= 1
+          account.balance += Math.max(0, bytes - sent)
+        }
+      },
+    }
+  }
+
+  #limitsFor(address: string, token: string | undefined): Limit[] {
+    const { addressBytes, addressTransfers, tokenBytes, tokenTransfers } = this.#settings
+    const limits: Limit[] = []
+    if (addressBytes !== undefined || addressTransfers !== undefined) {
+      const whose = 'this address'
+      limits.push({
+        key: `address ${address}`,
+        whose,
+        budget: addressBytes,
+        transfers: addressTransfers,
+      })
+    }
+    if (token !== undefined && (tokenBytes !== undefined || tokenTransfers !== undefined)) {
+      const whose = 'this token'
+      limits.push({ key: `token ${token}`, whose, budget: tokenBytes, transfers: tokenTransfers })
+    }
+    return limits
+  }
+
+  #check(limit: Limit): void {
+    const account = this.#account(limit)
+    const { whose, budget, transfers } = limit
+    if (transfers !== undefined && account.running >= transfers) {
+      throw new TooMany(`${whose} has ${transfers} transfers running already`, 1)
+    }
+    if (budget !== undefined && account.balance <= 0) {
+      // At least a hundredth of the budget, so that waiting is worth it.
+      const missing = budget.bytes / 100 - account.balance
+      const wait = Math.max(1, Math.ceil((missing * budget.seconds) / budget.bytes))
+      throw new TooMany(`${whose} has used up its budget of bytes`, wait)
+    }
+  }
+
+  /** The account with what has flowed in since it was last looked at. */
+  #account({ key, budget }: Limit): Account {
+    const now = this.#now()
+    const full = budget?.bytes ?? 0
+    const account = this.#accounts.get(key) ?? { balance: full, at: now, running: 0 }
+    if (budget !== undefined) {
+      const income = ((now - account.at) / 1000) * (budget.bytes / budget.seconds)
+      account.balance = Math.min(full, account.balance + income)
+    }
+    account.at = now
+    this.#accounts.delete(key)
+    this.#accounts.set(key, account)
+    if (this.#accounts.size > MOST_ACCOUNTS) this.#forgetIdle()
+    return account
+  }
+
+  #forgetIdle(): void {
+    for (const [key, account] of this.#accounts) {
+      if (this.#accounts.size <= MOST_ACCOUNTS / 2) return
+      if (account.running === 0) this.#accounts.delete(key)
+    }
+  }
+}

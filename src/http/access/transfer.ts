@@ -1,0 +1,29 @@
+/** What happens when a body is about to be sent: budgets are asked, and controlled data goes into the audit. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Blob } from '../../storage/blob.ts'
+import { accessOf, callerOf } from './caller.ts'
+import { subjectOf } from './visible-folder.ts'
+
+/**
+ * Begins to send bytes of a blob; the account is settled when the answer ends, however it ends.
+ *
+ * @throws TooMany when a budget is used up
+ */
+export function beginTransfer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  bytes: number,
+): void {
+  const access = accessOf(request)
+  if (access === undefined) return
+  const { name, tokenId, signed } = callerOf(request)
+  const account = tokenId ?? (signed === undefined ? undefined : name)
+  const transfer = access.limits.begin(request.ip, account, bytes)
+  const { socket } = request
+  const before = socket.bytesWritten
+  reply.raw.once('close', () => transfer.end(socket.bytesWritten - before))
+  const subject = subjectOf(blob)
+  if (subject?.controlled !== true) return
+  access.trail.note({ actor: name, action: 'read', subject: subject.name, address: request.ip })
+}

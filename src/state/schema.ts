@@ -1,0 +1,56 @@
+/** Tables of the state. Times are milliseconds since 1970 (UTC), lists are JSON: both databases know them as numbers and texts. */
+
+/** A token; the secret itself is nowhere. */
+export interface TokenTable {
+  /** Public part of the token, which also names it in links and sessions. */
+  id: string
+  name: string
+  /** SHA-256 of the whole token, hex. */
+  hash: string
+  /** JSON list of scopes. */
+  scopes: string
+  created_at: number
+  created_by: string
+  expires_at: number | null
+  revoked_at: number | null
+  last_used_at: number | null
+}
+
+/** A browser that has logged in with a token. */
+export interface SessionTable {
+  /** SHA-256 of the cookie, hex. */
+  hash: string
+  token_id: string
+  created_at: number
+  expires_at: number
+}
+
+/** What somebody did or was refused; rows are added, never changed. */
+export interface AuditTable {
+  /** Sorts by time. */
+  id: string
+  at: number
+  actor: string
+  action: string
+  subject: string
+  /** How often it happened up to `at`, beyond the row before. */
+  times: number
+  /** Undefined unless addresses are switched on. */
+  address: string | null
+}
+
+/** Keys that this installation made for itself. */
+export interface KeyTable {
+  name: string
+  /** base64url. */
+  value: string
+  created_at: number
+}
+
+/** All tables. */
+export interface Tables {
+  tokens: TokenTable
+  sessions: SessionTable
+  audit: AuditTable
+  keys: KeyTable
+}
