@@ -91,8 +91,9 @@ export function handleErrors(app: FastifyInstance, parts: RouteParts, known: Kno
   })
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.url).replace(/\/{2,}/g, '/')
-    if (request.method !== 'GET' && request.method !== 'HEAD' && known.has(path)) {
-      reply.header('allow', 'GET, HEAD, OPTIONS')
+    const methods = known.methods(path)
+    if (methods.size > 0 && !methods.has(request.method)) {
+      reply.header('allow', [...methods, 'OPTIONS'].join(', '))
       const finding = { status: 405, code: 'method-not-allowed', detail: 'Method Not Allowed' }
       return sendFinding(parts, request, reply, finding)
     }

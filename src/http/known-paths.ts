@@ -1,19 +1,23 @@
-/** Remembers the paths that GET answers, to tell a wrong method and a wrong slash from an unknown path. */
+/** Remembers the paths that are answered, to tell a wrong method and a wrong slash from an unknown path. */
 import type { FastifyInstance } from 'fastify'
 
-/** The paths that GET answers. */
+/** The paths that are answered. */
 export interface KnownPaths {
   /** True when GET on this path would reach a route. */
   has(path: string): boolean
+  /** Methods that reach a route on this path; empty for an unknown path. */
+  methods(path: string): ReadonlySet<string>
 }
 
-/** Notes every GET route that is registered from now on. */
+/** Notes every route that is registered from now on. */
 export function knownPaths(app: FastifyInstance): KnownPaths {
-  const patterns: RegExp[] = []
-  app.addHook('onRoute', route => {
-    if ([route.method].flat().includes('GET')) patterns.push(toPattern(route.url))
+  const known: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    known.push({ pattern: toPattern(url), methods: [method].flat() })
   })
-  return { has: path => patterns.some(pattern => pattern.test(path)) }
+  const methods = (path: string) =>
+    new Set(known.filter(({ pattern }) => pattern.test(path)).flatMap(route => route.methods))
+  return { has: path => methods(path).has('GET'), methods }
 }
 
 function toPattern(url: string): RegExp {

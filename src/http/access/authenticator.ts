@@ -93,8 +93,7 @@ export class Authenticator {
     const state = await this.#parts.state.present()
     const id = await state?.sessions.tokenOf(cookie)
     const record = id === undefined ? undefined : await state?.tokens.byId(id)
-    // An old cookie is no guess: browsers send it for as long as they have it.
-    if (record === undefined) return { caller: refused('the login is over'), guessed: false }
+    if (record === undefined) return { caller: refused('the login is over'), guessed: true }
     return { caller: { ...callerFor(record), byCookie: true, cookie }, guessed: false }
   }
 }
