@@ -13,7 +13,9 @@ export interface KnownPaths {
 export function knownPaths(app: FastifyInstance): KnownPaths {
   const known: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = []
   app.addHook('onRoute', ({ method, url }) => {
-    known.push({ pattern: toPattern(url), methods: [method].flat() })
+    const methods = [method].flat()
+    // Preflight requests are answered on every path.
+    if (!methods.includes('OPTIONS')) known.push({ pattern: toPattern(url), methods })
   })
   const methods = (path: string) =>
     new Set(known.filter(({ pattern }) => pattern.test(path)).flatMap(route => route.methods))
