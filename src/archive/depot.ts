@@ -7,6 +7,7 @@ import { Catalogue, type CatalogueSource } from '../domain/catalogue.ts'
 import { FileStore } from '../storage/file-store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
 import { ArchivePool } from './archive-pool.ts'
+import type { CheckProgress } from './check-progress.ts'
 import { ContentIndex } from './content-index.ts'
 import { DigestLedger } from './digest-ledger.ts'
 import { DigestThread } from './digest-thread.ts'
@@ -50,13 +51,6 @@ export interface DepotSource {
   readonly policy?: string
   /** Further folders that links in the archive folder may lead to. */
   readonly allowedRoots?: readonly string[]
-}
-
-/** How far the background check is. */
-export interface CheckProgress {
-  readonly state: 'waiting' | 'running' | 'done'
-  readonly checked: number
-  readonly total: number
 }
 
 /**

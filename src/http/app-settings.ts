@@ -38,6 +38,8 @@ export interface AppParts {
   readonly access: AccessControl
   readonly settings: AppSettings
   readonly logger: FastifyBaseLogger
+  /** Told of every route, for those who must know them all. */
+  readonly onRoute?: (method: string, url: string) => void
 }
 
 /**

@@ -65,6 +65,9 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   }
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   const known = knownPaths(app)
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const name of [method].flat()) appParts.onRoute?.(name, url)
+  })
   await app.register(fastifyCors, {
     origin: '*',
     methods: ['GET', 'HEAD', 'OPTIONS'],

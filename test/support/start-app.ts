@@ -10,7 +10,7 @@ import {
   accessControl,
 } from '../../src/http/access/access-control.ts'
 import { buildApp } from '../../src/http/app.ts'
-import type { AppSettings } from '../../src/http/app-settings.ts'
+import type { AppParts, AppSettings } from '../../src/http/app-settings.ts'
 import { LazyState } from '../../src/state/lazy-state.ts'
 import { EXAMPLE } from './example-folder.ts'
 
@@ -30,7 +30,7 @@ export async function startApp(
   t: Test,
   source: Partial<DepotSource> = {},
   settings: Partial<AppSettings> = {},
-  access: Partial<AccessOptions> = {},
+  access: Partial<AccessOptions> & Pick<AppParts, 'onRoute'> = {},
 ): Promise<StartedApp> {
   const depot = await Depot.open({
     config: `${EXAMPLE}/genome_config.yaml`,
@@ -50,6 +50,7 @@ export async function startApp(
   const app = await buildApp({
     depot,
     access: control,
+    ...(access.onRoute && { onRoute: access.onRoute }),
     logger: pino({ level: 'info' }, sink),
     settings: {
       version: '0.0.0-test',

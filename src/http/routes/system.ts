@@ -2,7 +2,7 @@
 
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import type { CheckProgress } from '../../archive/depot.ts'
+import type { CheckProgress } from '../../archive/check-progress.ts'
 import { json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
