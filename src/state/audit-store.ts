@@ -1,6 +1,7 @@
 /** The audit in the state: who did what, who was refused what. Rows are added and read; nothing here changes or deletes one. */
 import { randomBytes } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
+import { patiently } from './patiently.ts'
 import type { AuditTable, Tables } from './schema.ts'
 
 /** What happens that is worth a row. */
@@ -82,7 +83,7 @@ export class AuditStore {
 
   /** Adds rows. */
   append(events: readonly AuditEvent[]): Promise<void> {
-    return appendAudit(this.#db, events)
+    return patiently(() => appendAudit(this.#db, events))
   }
 
   /** The newest rows that match, in the order of time. */

@@ -14,6 +14,7 @@ import Libsql from 'libsql'
 import { StateUnavailable } from '../domain/access-errors.ts'
 import { AuditStore } from './audit-store.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { patiently } from './patiently.ts'
 import type { Tables } from './schema.ts'
 import { SessionStore } from './session-store.ts'
 import { TokenStore } from './token-store.ts'
@@ -30,11 +31,12 @@ export interface State {
   close(): Promise<void>
 }
 
-// Another process that writes is waited for so long.
-const BUSY_MS = 10_000
-// Two processes may make the tables at the same time; the second one then finds them.
-const ATTEMPTS = 5
+// The database waits by blocking the process, so it waits shortly; `patiently` does the rest.
+const BUSY_MS = 20
+// Several processes may make the tables at the same time; the later ones then find them.
+const ATTEMPTS = 40
 const RETRY_MS = 100
+const SOMEBODY_ELSE = /locked|busy|already exists|unique/i
 const KEY_BYTES = 32
 
 /**
@@ -81,9 +83,11 @@ async function makeFile(file: string): Promise<void> {
 async function connect(file: string): Promise<Kysely<Tables>> {
   try {
     const database = new Libsql(file, { timeout: BUSY_MS })
-    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = NORMAL')
+    await patiently(async () => {
+      database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
+      database.exec('PRAGMA journal_mode = WAL')
+      database.exec('PRAGMA synchronous = NORMAL')
+    })
     const dialect = new SqliteDialect({ database: database as unknown as SqliteDatabase })
     return new Kysely<Tables>({ dialect })
   } catch (error) {
@@ -97,6 +101,7 @@ async function migrate(file: string, db: Kysely<Tables>): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     outcome = await migrator.migrateToLatest()
     if (outcome.error === undefined) return
+    if (!SOMEBODY_ELSE.test(reasonOf(outcome.error))) break
     await new Promise(done => setTimeout(done, RETRY_MS))
   }
   const message = reasonOf(outcome.error)
@@ -108,11 +113,13 @@ async function migrate(file: string, db: Kysely<Tables>): Promise<void> {
 
 async function keyNamed(db: Kysely<Tables>, name: string): Promise<Buffer> {
   const value = randomBytes(KEY_BYTES).toString('base64url')
-  await db
-    .insertInto('keys')
-    .values({ name, value, created_at: Date.now() })
-    .onConflict(conflict => conflict.column('name').doNothing())
-    .execute()
+  await patiently(() =>
+    db
+      .insertInto('keys')
+      .values({ name, value, created_at: Date.now() })
+      .onConflict(conflict => conflict.column('name').doNothing())
+      .execute(),
+  )
   const row = await db
     .selectFrom('keys')
     .select('value')

@@ -1,6 +1,7 @@
 /** Browsers that have logged in: the cookie is a secret of its own, so that logging out ends it and the token stays out of the browser. */
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import { patiently } from './patiently.ts'
 import type { Tables } from './schema.ts'
 import { hashOf } from './token-secret.ts'
 
@@ -18,14 +19,16 @@ export class SessionStore {
   async start(token: string, expiresAt: Date): Promise<string> {
     const cookie = randomBytes(SECRET_BYTES).toString('base64url')
     const now = Date.now()
-    await this.#db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
     const row = {
       hash: hashOf(cookie),
       token_id: token,
       created_at: now,
       expires_at: expiresAt.getTime(),
     }
-    await this.#db.insertInto('sessions').values(row).execute()
+    await patiently(async () => {
+      await this.#db.deleteFrom('sessions').where('expires_at', '<=', now).execute()
+      await this.#db.insertInto('sessions').values(row).execute()
+    })
     return cookie
   }
 
@@ -42,6 +45,8 @@ export class SessionStore {
 
   /** Ends a session. */
   async end(cookie: string): Promise<void> {
-    await this.#db.deleteFrom('sessions').where('hash', '=', hashOf(cookie)).execute()
+    await patiently(() =>
+      this.#db.deleteFrom('sessions').where('hash', '=', hashOf(cookie)).execute(),
+    )
   }
 }

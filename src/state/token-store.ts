@@ -3,6 +3,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { TokenExists, TokenRequestInvalid, UnknownToken } from '../domain/access-errors.ts'
 import { parseScope } from '../domain/rights.ts'
 import { appendAudit } from './audit-store.ts'
+import { patiently } from './patiently.ts'
 import type { Tables, TokenTable } from './schema.ts'
 import { hashOf, makeToken, sameHash, TOKEN_PREFIX, tokenId } from './token-secret.ts'
 
@@ -66,13 +67,17 @@ export class TokenStore {
       revoked_at: null,
       last_used_at: null,
     }
-    if ((await this.#named(name)).some(other => other.revoked_at === null)) {
-      throw new TokenExists(name)
-    }
-    await this.#db.transaction().execute(async change => {
-      await change.insertInto('tokens').values(row).execute()
-      const subject = `${name} (${scopes.join(' ')})`
-      await appendAudit(change, [{ actor: by, action: 'token-created', subject }])
+    const subject = `${name} (${scopes.join(' ')})`
+    await patiently(async () => {
+      await this.#demandFree(name)
+      await this.#db.transaction().execute(async change => {
+        await change.insertInto('tokens').values(row).execute()
+        await appendAudit(change, [{ actor: by, action: 'token-created', subject }])
+      })
+    }).catch(async error => {
+      // Somebody was quicker by a moment: the index of the table has refused it.
+      await this.#demandFree(name)
+      throw error
     })
     return { token, record: recordOf(row) }
   }
@@ -121,15 +126,17 @@ export class TokenStore {
   async revoke(name: string, by: string): Promise<TokenRecord> {
     const { id, revokedAt } = await this.named(name)
     if (revokedAt === undefined) {
-      await this.#db.transaction().execute(async change => {
-        await change
-          .updateTable('tokens')
-          .set({ revoked_at: Date.now() })
-          .where('id', '=', id)
-          .execute()
-        await change.deleteFrom('sessions').where('token_id', '=', id).execute()
-        await appendAudit(change, [{ actor: by, action: 'token-revoked', subject: name }])
-      })
+      await patiently(() =>
+        this.#db.transaction().execute(async change => {
+          await change
+            .updateTable('tokens')
+            .set({ revoked_at: Date.now() })
+            .where('id', '=', id)
+            .execute()
+          await change.deleteFrom('sessions').where('token_id', '=', id).execute()
+          await appendAudit(change, [{ actor: by, action: 'token-revoked', subject: name }])
+        }),
+      )
     }
     return (await this.byId(id)) as TokenRecord
   }
@@ -137,8 +144,15 @@ export class TokenStore {
   /** Notes when tokens were last used. */
   async touch(uses: ReadonlyMap<string, number>): Promise<void> {
     for (const [id, at] of uses) {
-      await this.#db.updateTable('tokens').set({ last_used_at: at }).where('id', '=', id).execute()
+      await patiently(() =>
+        this.#db.updateTable('tokens').set({ last_used_at: at }).where('id', '=', id).execute(),
+      )
     }
+  }
+
+  async #demandFree(name: string): Promise<void> {
+    const others = await this.#named(name)
+    if (others.some(({ revoked_at }) => revoked_at === null)) throw new TokenExists(name)
   }
 
   #row(id: string): Promise<Selectable<TokenTable> | undefined> {
