@@ -14,6 +14,8 @@ export interface SignedTokenSettings {
   readonly claim: string
   /** Value of the claim → scopes; what is not in it gives no right. */
   readonly scopes: ReadonlyMap<string, readonly string[]>
+  /** Milliseconds that pass at least before an unknown key id makes the keys be fetched again. */
+  readonly keyCooldownMs?: number
 }
 
 /** What a valid token says. */
@@ -81,7 +83,7 @@ async function keysOf(settings: SignedTokenSettings): Promise<JWTVerifyGetKey> {
   const url = settings.jwks ?? (await discovered(settings.issuer))
   return createRemoteJWKSet(new URL(url), {
     timeoutDuration: FETCH_TIMEOUT_MS,
-    cooldownDuration: KEY_COOLDOWN_MS,
+    cooldownDuration: settings.keyCooldownMs ?? KEY_COOLDOWN_MS,
   })
 }
 

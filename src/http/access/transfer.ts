@@ -22,7 +22,11 @@ export function beginTransfer(
   const transfer = access.limits.begin(request.ip, account, bytes)
   const { socket } = request
   const before = socket.bytesWritten
-  reply.raw.once('close', () => transfer.end(socket.bytesWritten - before))
+  reply.raw.once('close', () => {
+    // A connection that cannot tell (requests within the process) has taken it all.
+    const sent = socket.bytesWritten - before
+    transfer.end(Number.isNaN(sent) ? bytes : sent)
+  })
   const subject = subjectOf(blob)
   if (subject?.controlled !== true) return
   access.trail.note({ actor: name, action: 'read', subject: subject.name, address: request.ip })

@@ -122,7 +122,7 @@ function listTokens(parts: RouteParts): Handler {
 function createToken(parts: RouteParts): Handler {
   return async ({ state, by }, request, reply) => {
     const { name, scopes, expires } = request.body as TokenForm
-    const list = typeof scopes === 'string' ? scopes.split(/\s+/).filter(Boolean) : scopes
+    const list = [scopes].flat().flatMap(text => text.split(/\s+/).filter(Boolean))
     const expiresAt = expiryOf(expires)
     const { token, record } = await state.tokens.create({
       name,
