@@ -42,10 +42,12 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   tell(logger, depot)
   const stopWatching = keepFresh(depot, logger, Number(values['watch-interval']))
   void checkInBackground(depot, logger)
-  await stopped(app, logger)
-  stopWatching()
-  await access.close()
-  await depot.close()
+  await stopped(logger, async () => {
+    await app.close()
+    stopWatching()
+    await access.close()
+    await depot.close()
+  })
   return EXIT.ok
 }
 
@@ -125,12 +127,13 @@ async function checkInBackground(depot: Depot, logger: Logger): Promise<void> {
   }
 }
 
-function stopped(app: FastifyInstance, logger: Logger): Promise<void> {
+/** Waits until a stop is asked for and carried out; the process ends right after `stop`, so everything must happen in it. */
+function stopped(logger: Logger, stop: () => Promise<void>): Promise<void> {
   return new Promise(done => {
     // SIGHUP means reload here.
     closeWithGrace({ delay: GRACE_MS, logger: false, skip: ['SIGHUP'] }, async ({ err }) => {
       if (err !== undefined) logger.fatal({ err }, 'stopping after an unexpected error')
-      await app.close()
+      await stop()
       done()
     })
   })
