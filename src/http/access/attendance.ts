@@ -31,9 +31,14 @@ export function attendRequests(app: FastifyInstance, depot: Depot, access: Acces
     const { current } = depot
     if (reply.statusCode !== 404 || !current.access.restricts) return
     const { rights, name } = callerOf(request)
-    const subject = deniedSubject(current, rights, request.url)
-    if (subject === undefined) return
-    access.trail.note({ actor: name, action: 'denied', subject, address: request.ip })
+    const { url, ip } = request
+    // Not now: the time this takes would tell the next request of the same client that there was something to find.
+    access.trail.later(`${name} ${ip} ${url}`, () => {
+      const subject = deniedSubject(current, rights, url)
+      return subject === undefined
+        ? undefined
+        : { actor: name, action: 'denied', subject, address: ip }
+    })
   })
 }
 

@@ -13,6 +13,7 @@ const FLUSH_MS = 1000
 const REPEAT_MS = 5 * 60_000
 // Beyond this the oldest repetitions are written out early.
 const MOST_REPEATED = 10_000
+const MOST_QUESTIONS = 1000
 
 /** How the trail is kept. */
 export interface TrailOptions {
@@ -36,6 +37,7 @@ interface Repeated {
 export class AuditTrail {
   readonly #options: TrailOptions
   readonly #repeated = new Map<string, Repeated>()
+  readonly #questions = new Map<string, () => AuditEvent | undefined>()
   readonly #timer: NodeJS.Timeout
   #waiting: AuditEvent[] = []
   #uses = new Map<string, number>()
@@ -67,6 +69,16 @@ export class AuditTrail {
     this.#waiting.push(event)
   }
 
+  /**
+   * Finds out later whether something is worth a row: with the next writing, so that the work does not follow the answer it is about.
+   *
+   * @param key - equal questions are asked once
+   */
+  later(key: string, find: () => AuditEvent | undefined): void {
+    this.#questions.set(key, find)
+    if (this.#questions.size > MOST_QUESTIONS) void this.flush()
+  }
+
   /** Notes that a token was used now. */
   used(token: string): void {
     this.#uses.set(token, Date.now())
@@ -74,6 +86,7 @@ export class AuditTrail {
 
   /** Writes what has gathered. */
   flush(all = false): Promise<void> {
+    this.#answerQuestions()
     this.#collectRepeated(all)
     const [events, uses] = [this.#waiting, this.#uses]
     if (events.length === 0 && uses.size === 0) return this.#writing
@@ -87,6 +100,15 @@ export class AuditTrail {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.flush(true)
+  }
+
+  #answerQuestions(): void {
+    const questions = [...this.#questions.values()]
+    this.#questions.clear()
+    for (const find of questions) {
+      const event = find()
+      if (event !== undefined) this.note(event)
+    }
   }
 
   #collectRepeated(all: boolean): void {
