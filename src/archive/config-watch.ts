@@ -10,12 +10,14 @@ import { stat } from 'node:fs/promises'
  *
  * @param files - asked anew at each look, since a reload may read other files
  * @param everyMs - milliseconds between two looks
+ * @param readSince - when the files were read first (ms since 1970): what is newer has changed already
  * @returns a function that stops the watching
  */
 export function watchFiles(
   files: () => readonly string[],
   changed: () => void,
   everyMs: number,
+  readSince = Number.POSITIVE_INFINITY,
 ): () => void {
   let settled: string | undefined
   let last: string | undefined
@@ -23,9 +25,9 @@ export function watchFiles(
   const look = async () => {
     if (looking) return
     looking = true
-    const now = await stateOf(files())
+    const { text: now, newest } = await stateOf(files())
     looking = false
-    if (settled === undefined) settled = now
+    if (settled === undefined) settled = newest > readSince ? '' : now
     if (now !== settled && now === last) {
       settled = now
       changed()
@@ -38,14 +40,17 @@ export function watchFiles(
   return () => clearInterval(timer)
 }
 
-async function stateOf(files: readonly string[]): Promise<string> {
+async function stateOf(files: readonly string[]): Promise<{ text: string; newest: number }> {
   const states = await Promise.all(
     files.map(file =>
       stat(file).then(
-        stats => `${stats.size}-${stats.mtimeMs}-${stats.ino}`,
-        () => 'absent',
+        ({ size, mtimeMs, ino }) => ({ text: `${size}-${mtimeMs}-${ino}`, time: mtimeMs }),
+        () => ({ text: 'absent', time: 0 }),
       ),
     ),
   )
-  return states.join(' ')
+  return {
+    text: states.map(({ text }) => text).join(' '),
+    newest: Math.max(...states.map(({ time }) => time)),
+  }
 }

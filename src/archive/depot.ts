@@ -36,8 +36,9 @@ export interface Generation {
   readonly files: readonly string[]
   readonly archiveFolder: string
   readonly notes: readonly string[]
-  /** The `refdepot` section of the config. */
+  /** The `refdepot` section of the config that was given. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** When the reading began: what is newer was not seen. */
   readonly loadedAt: Date
 }
 
@@ -59,7 +60,8 @@ export interface DepotSource {
  * @throws ConfigUnreadable, ConfigInvalid (of the policy too)
  */
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
-  const found = await findPublished(source)
+  const loadedAt = new Date()
+  const found = await findPublished(source, previous?.configFile)
   const { config, archiveFolder } = found
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
   const sameFolder = previous?.archiveFolder === archiveFolder
@@ -83,8 +85,8 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
     files: policy === undefined ? found.files : [...found.files, policy.file],
     archiveFolder,
     notes: [...found.notes, ...config.warnings, ...strayNames(config, policy)],
-    settings: config.settings,
-    loadedAt: new Date(),
+    settings: found.settings,
+    loadedAt,
   }
 }
 
@@ -93,12 +95,15 @@ function strayNames(config: CatalogueSource, policy: ReadPolicy | undefined): st
 }
 
 /** The server config, after a publication that a killed archiver has begun was ended. */
-async function findPublished({ config, archiveFolder }: DepotSource): Promise<ServerConfig> {
-  const found = await findServerConfig(config, archiveFolder)
+async function findPublished(
+  { config, archiveFolder }: DepotSource,
+  previous: string | undefined,
+): Promise<ServerConfig> {
+  const found = await findServerConfig(config, archiveFolder, previous)
   if (!(await isUnfinished(found.archiveFolder))) return found
   try {
     await withConfigLock(found.config.file, () => finishPublishing(found.archiveFolder))
-    return await findServerConfig(config, archiveFolder)
+    return await findServerConfig(config, archiveFolder, previous)
   } catch (error) {
     const note = `an archiver was killed while it published, and this server cannot end its work (${(error as Error).message}); run \`refdepot archive create\` again`
     return { ...found, notes: [...found.notes, note] }
@@ -115,6 +120,7 @@ export class Depot {
   #damages: readonly Damage[] = []
   #progress: CheckProgress = { state: 'waiting', checked: 0, total: 0 }
   #reloadError: Error | undefined
+  #reloading: Promise<unknown> = Promise.resolve()
   #checking = new AbortController()
 
   private constructor(source: DepotSource, first: Generation) {
@@ -155,7 +161,14 @@ export class Depot {
    *
    * @throws ConfigUnreadable, ConfigInvalid (kept as `reloadError` too)
    */
-  async reload(): Promise<Generation> {
+  reload(): Promise<Generation> {
+    // One after the other: the one that was asked for last has seen the newest files, and must not be overtaken.
+    const next = this.#reloading.catch(() => {}).then(() => this.#reload())
+    this.#reloading = next
+    return next
+  }
+
+  async #reload(): Promise<Generation> {
     try {
       this.#current = await loadGeneration(this.#source, this.#current)
       this.#reloadError = undefined

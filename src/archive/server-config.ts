@@ -11,6 +11,8 @@ export interface ServerConfig {
   readonly archiveFolder: string
   /** Who may see what, by every config that was read; the one the operator gave before the others. */
   readonly marks: readonly AccessMarks[]
+  /** The `refdepot` section of the config the operator gave: settings of a server. */
+  readonly settings: Readonly<Record<string, unknown>>
   /** Every file that was read on the way: a change of any of them can change the catalogue. */
   readonly files: readonly string[]
   /** Things worth telling an operator, one sentence each. */
@@ -26,22 +28,32 @@ const MOST_CANDIDATES = 20
  *
  * @param path - the config given by the operator
  * @param folder - archive folder given by the operator; it wins over the config
- * @throws ConfigUnreadable, ConfigInvalid of the given config
+ * @param previous - the server config that was found before: while it is broken or gone nothing else takes its place, since a stray
+ *   copy may lack what was controlled since
+ * @throws ConfigUnreadable, ConfigInvalid of the given config, of the one where the archiver writes, and of the previous one
  */
-export async function findServerConfig(path: string, folder?: string): Promise<ServerConfig> {
+export async function findServerConfig(
+  path: string,
+  folder?: string,
+  previous?: string,
+): Promise<ServerConfig> {
   const given = await readGenomeConfig(path)
   const located = await locateFolder(given, folder)
-  const asGiven = { config: given, marks: [given.marks], ...located, files: [given.file] }
+  const { settings } = given
+  const asGiven = { config: given, marks: [given.marks], settings, ...located, files: [given.file] }
   if (isArchived(given)) return asGiven
-  for (const candidate of await candidatesFor(given, located.archiveFolder)) {
-    const config = await readIfConfig(candidate)
-    if (config === undefined || !isArchived(config)) continue
+  const { sure, guessed } = await candidatesFor(given, located.archiveFolder)
+  const kept = previous !== undefined && previous !== given.file
+  for (const candidate of kept ? [previous] : [...sure, ...guessed]) {
+    const config = await readCandidate(candidate, kept ? 'must' : sure.includes(candidate))
+    if (config === undefined || (!isArchived(config) && !kept)) continue
     const found = await locateFolder(config, folder)
     const note = `${given.file} has nothing archived in it; serving ${config.file}, which the archiver wrote`
     return {
       config,
       // What the operator wrote counts at once, also when the archiver has not carried it over yet.
       marks: [given.marks, config.marks],
+      settings,
       archiveFolder: found.archiveFolder,
       files: [given.file, config.file],
       notes: [note, ...found.notes],
@@ -74,16 +86,18 @@ async function locateFolder(
   return { archiveFolder: own, notes: [note] }
 }
 
-async function candidatesFor(config: GenomeConfig, archiveFolder: string): Promise<string[]> {
+/** Where the archiver writes, and where else it might have written. */
+async function candidatesFor(
+  config: GenomeConfig,
+  archiveFolder: string,
+): Promise<{ sure: string[]; guessed: string[] }> {
   const beside = dirname(config.file)
   const named = config.archiveConfig === undefined ? [] : [config.archiveConfig]
-  const candidates = [
-    ...named,
-    join(archiveFolder, basename(config.file)),
-    ...(await yamlFiles(archiveFolder)),
-    ...(await yamlFiles(beside)),
-  ]
-  return [...new Set(candidates)].filter(file => file !== config.file)
+  const others = (files: readonly string[], known: readonly string[] = []) =>
+    [...new Set(files)].filter(file => file !== config.file && !known.includes(file))
+  const sure = others([...named, join(archiveFolder, basename(config.file))])
+  const guessed = [...(await yamlFiles(archiveFolder)), ...(await yamlFiles(beside))]
+  return { sure, guessed: others(guessed, sure) }
 }
 
 async function yamlFiles(folder: string): Promise<string[]> {
@@ -95,7 +109,14 @@ async function yamlFiles(folder: string): Promise<string[]> {
     .map(name => join(folder, name))
 }
 
-/** A file that is no genome config is passed over: it was only a guess. */
-async function readIfConfig(file: string): Promise<GenomeConfig | undefined> {
-  return readGenomeConfig(file).catch(() => undefined)
+/** A guessed file that is no genome config is passed over; one that ought to be a config may only be missing, or not even that. */
+async function readCandidate(
+  file: string,
+  expected: boolean | 'must',
+): Promise<GenomeConfig | undefined> {
+  return readGenomeConfig(file).catch(error => {
+    const missing = (error as { cause?: NodeJS.ErrnoException }).cause?.code === 'ENOENT'
+    if (expected === 'must' || (expected && !missing)) throw error
+    return undefined
+  })
 }

@@ -2,8 +2,9 @@
 import { userInfo } from 'node:os'
 import { findServerConfig } from '../archive/server-config.ts'
 import { openState, type State } from '../state/open-state.ts'
-import { configOf, type TargetFlags } from './archive-flags.ts'
+import type { TargetFlags } from './archive-flags.ts'
 import { statePath } from './serve-access.ts'
+import { serveSettings } from './serve-settings.ts'
 
 /** Flags of every command that uses the state. */
 export interface StateFlags extends TargetFlags {
@@ -24,11 +25,12 @@ export async function withState<T>(flags: StateFlags, use: (state: State) => Pro
   }
 }
 
-/** The state of the config counts where the flags name none: the server would use the same. */
+/** The one that a server with the same flags, environment and config uses. */
 async function stateFile(flags: StateFlags): Promise<string> {
-  if (flags.state !== undefined && flags.state !== '') return flags.state
-  const { config, archiveFolder } = await findServerConfig(configOf(flags), flags.archiveFolder)
-  return statePath(archiveFolder, String(config.settings.state ?? ''))
+  const { values, source } = await serveSettings({ ...flags })
+  if (values.state !== '') return values.state
+  const { archiveFolder } = await findServerConfig(source.config, source.archiveFolder)
+  return statePath(archiveFolder)
 }
 
 /** Who acts on the command line, for the audit. */

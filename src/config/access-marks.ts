@@ -59,9 +59,9 @@ function level(marks: readonly (RawMark | undefined)[]): AccessMark[] {
 }
 
 function markOf({ access, study }: RawMark): AccessMark {
-  return {
-    // A key without a value is a value that is not `open`.
-    ...(access !== undefined && { access: access ?? '' }),
-    studies: [study ?? []].flat(),
-  }
+  const studies = [study ?? []].flat()
+  // A key without a value is a value that is not `open`.
+  const unfinished = access === null || (study !== undefined && studies.length === 0)
+  const said = access ?? (unfinished ? '' : undefined)
+  return { ...(said !== undefined && { access: said }), studies }
 }

@@ -13,6 +13,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import type { AccessPolicy, StudyRule } from '../domain/access.ts'
+import { entriesOf } from '../domain/catalogue.ts'
 import type { Genome } from '../domain/genome.ts'
 import { type PathPattern, parsePathPattern } from '../domain/path-pattern.ts'
 import { STUDY_NAME } from '../domain/rights.ts'
@@ -84,7 +85,7 @@ export async function readPolicy(path: string): Promise<ReadPolicy> {
   const value = readYaml(text, file) ?? {}
   refuse(shapeProblems(POLICY, value), text, file)
   const raw = value as RawPolicy
-  refuse([...unknownKeys(raw), ...badStudies(raw)], text, file)
+  refuse([...unknownKeys(raw), ...badStudies(raw), ...saysNothing(raw)], text, file)
   return {
     file,
     controlledByDefault: raw.default !== undefined && raw.default !== 'open',
@@ -150,12 +151,36 @@ function badStudies({ studies }: RawPolicy): Problem[] {
   })
 }
 
+/** What says nothing was cut off, or is not finished: it must not count as `everything is open`. */
+function saysNothing(raw: RawPolicy): Problem[] {
+  const count = (map: object | null | undefined) => Object.keys(map ?? {}).length
+  if (raw.default === undefined && count(raw.genomes) + count(raw.studies) === 0) {
+    const message = 'the policy is empty; if everything is to be open, write `default: open`'
+    return [{ path: [], message }]
+  }
+  const places = [...placesIn(raw)].filter(({ value }) => count(value) === 0)
+  const empty = places.map(({ path, schema }) => ({
+    path,
+    message: `says nothing; give ${Object.keys(schema.properties).join(', ')}`,
+  }))
+  const studies = Object.entries(raw.studies ?? {}).filter(
+    ([, value]) => (Array.isArray(value) ? value : value.paths).length === 0,
+  )
+  return [
+    ...empty,
+    ...studies.map(([study]) => ({
+      path: ['studies', study],
+      message: 'has no pattern; give at least one',
+    })),
+  ]
+}
+
 function strayNames(raw: RawPolicy, genomes: readonly Genome[]): string[] {
   const named = new Map<string, Genome>()
   for (const genome of genomes) {
     for (const name of [genome.digest, ...genome.aliases]) named.set(name, genome)
   }
-  return [...placesIn(raw)].flatMap(({ path }) => {
+  const places = [...placesIn(raw)].flatMap(({ path }) => {
     const [, genomeName = '', , assetName, , tagName] = path
     const genome = named.get(genomeName)
     const asset = assetName === undefined ? undefined : genome?.assets.get(assetName)
@@ -165,4 +190,20 @@ function strayNames(raw: RawPolicy, genomes: readonly Genome[]): string[] {
       (tagName === undefined || asset?.tags.has(tagName) === true)
     return known ? [] : [`the policy names ${path.join('.')}, which is not in the config`]
   })
+  return [...places, ...strayPatterns(raw, genomes)]
+}
+
+function strayPatterns(raw: RawPolicy, genomes: readonly Genome[]): string[] {
+  const tags = genomes.flatMap(genome =>
+    [...entriesOf(genome)].map(({ asset, tag }) => ({
+      genome: [genome.digest, ...genome.aliases],
+      asset: asset.name,
+      tag: tag.name,
+    })),
+  )
+  return rulesOf(raw).flatMap(({ study, paths }) =>
+    paths
+      .filter(path => !tags.some(names => path.matches(names)))
+      .map(({ text }) => `the pattern ${text} of study ${study} matches nothing in the config`),
+  )
 }

@@ -218,7 +218,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_OIDC_SCOPES'],
     default: '',
     description:
-      'What values of the claim mean here: VALUE=SCOPE, several with commas (staff=read:*,staff=PANEL.READ). Values that begin with `refdepot:` are scopes themselves',
+      'What values of the claim mean here: VALUE=SCOPE, several with commas (staff=read:*,staff=PANEL.READ). Values such as `refdepot:read:hg38/*` are scopes themselves, but for admin and introspect',
     allowed: {
       pattern: /^(?:[^,=\s]+=[^,=\s]+(?:\s*,\s*[^,=\s]+=[^,=\s]+)*)?$/,
       wording: 'VALUE=SCOPE pairs with commas between them',

@@ -155,20 +155,30 @@ function saysOf(controlled: boolean): Said {
 }
 
 /**
- * What a relative names (`genome/asset[.seek_key][:tag]`, the genome by digest or alias): the genome, and the key of the tag, as far as
+ * What a relative names (`[genome/]asset[.seek_key][:tag]`, the genome by digest or alias): the genome, and the key of the tag, as far as
  * they are there.
  *
  * @param genomes - by digest and by alias
+ * @param owner - the genome that is meant when none is named
  */
 export function relativeNamed(
   relative: string,
   genomes: ReadonlyMap<string, Genome>,
+  owner: Genome,
 ): { genome?: Genome; key?: string } {
-  const [, name = '', rest = '', tagName] = /^([^/]+)\/([^:]+)(?::(.+))?$/s.exec(relative) ?? []
-  const genome = genomes.get(name)
+  const [, name, rest = '', tagName] = /^(?:([^/]+)\/)?([^:]*)(?::(.+))?$/s.exec(relative) ?? []
+  const genome = name === undefined ? owner : genomes.get(name)
   if (genome === undefined) return {}
-  const [plain = ''] = rest.split('.')
-  const asset = genome.assets.get(rest) ?? genome.assets.get(plain)
+  const asset = assetBefore(genome, rest)
   if (asset === undefined) return { genome }
   return { genome, key: `${genome.digest}/${asset.name}:${tagName ?? defaultTagOf(asset)}` }
+}
+
+/** The asset of a text that may end in a seek key; names of assets may hold dots too, so the longest one counts. */
+function assetBefore(genome: Genome, text: string): Asset | undefined {
+  for (let end = text.length; end > 0; end = text.lastIndexOf('.', end - 1)) {
+    const asset = genome.assets.get(text.slice(0, end))
+    if (asset !== undefined) return asset
+  }
+  return undefined
 }

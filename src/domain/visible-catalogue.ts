@@ -28,8 +28,8 @@ export function visibleTo(rights: Rights, whole: WholeCatalogue): VisibleCatalog
   const named = byName(source.genomes)
   const filter: Filter = {
     hidden,
-    keeps: relative => {
-      const { genome, key } = relativeNamed(relative, named)
+    keeps: (relative, owner) => {
+      const { genome, key } = relativeNamed(relative, named, owner)
       return genome === undefined || (hasVisible(genome, hidden) && !hidden.has(key ?? ''))
     },
   }
@@ -40,8 +40,8 @@ export function visibleTo(rights: Rights, whole: WholeCatalogue): VisibleCatalog
 interface Filter {
   /** Keys of what is hidden. */
   readonly hidden: ReadonlySet<string>
-  /** True for a relative (as configs name them) that may be shown. */
-  keeps(relative: string): boolean
+  /** True for a relative (as configs name them) of a genome's tag that may be shown. */
+  keeps(relative: string, owner: Genome): boolean
 }
 
 /** By digest and alias; of equal aliases the last one counts, as in the catalogue. */
@@ -66,25 +66,35 @@ function hasVisible(genome: Genome, hidden: ReadonlySet<string>): boolean {
 function visibleGenome(genome: Genome, filter: Filter): Genome[] {
   if (!hasVisible(genome, filter.hidden)) return []
   const assets = new Map<string, Asset>()
+  let changed = false
   for (const asset of genome.assets.values()) {
     const visible = visibleAsset(genome, asset, filter)
+    changed ||= visible !== asset
     if (visible !== undefined) assets.set(asset.name, visible)
   }
-  return [{ ...genome, assets }]
+  // Views of many callers share what they all see.
+  return changed ? [{ ...genome, assets }] : [genome]
 }
 
 function visibleAsset(genome: Genome, asset: Asset, filter: Filter): Asset | undefined {
   const key = `${genome.digest}/${asset.name}`
   if (filter.hidden.has(key)) return undefined
   const tags = new Map<string, Tag>()
+  let changed = false
   for (const tag of asset.tags.values()) {
-    if (!filter.hidden.has(`${key}:${tag.name}`)) tags.set(tag.name, visibleTag(tag, filter))
+    const visible = filter.hidden.has(`${key}:${tag.name}`)
+      ? undefined
+      : visibleTag(tag, filter, genome)
+    changed ||= visible !== tag
+    if (visible !== undefined) tags.set(tag.name, visible)
   }
-  return tags.size === 0 && asset.tags.size > 0 ? undefined : { ...asset, tags }
+  if (!changed) return asset
+  return tags.size === 0 ? undefined : { ...asset, tags }
 }
 
 /** Without the relatives that are hidden, in the accessors and in the attributes alike. */
-function visibleTag(tag: Tag, { keeps }: Filter): Tag {
+function visibleTag(tag: Tag, filter: Filter, owner: Genome): Tag {
+  const keeps = (relative: string) => filter.keeps(relative, owner)
   if (tag.parents.every(keeps) && tag.children.every(keeps)) return tag
   const attributes = { ...tag.attributes }
   if (attributes.asset_parents !== undefined) attributes.asset_parents = tag.parents.filter(keeps)

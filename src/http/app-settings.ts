@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { Depot } from '../archive/depot.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
+import type { VisibleHealth } from './access/visible-health.ts'
 
 /** How the server is reached and what it says of itself. */
 export interface AppSettings {
@@ -53,6 +54,6 @@ export interface RouteParts {
   /** Absolute URL of a path of this server, as this caller reaches it. */
   readonly absolute: (request: FastifyRequest, path: string) => string
   readonly settings: AppSettings
-  /** Findings about the archive folder; what a caller may not see must be left out of answers. */
-  readonly health: Pick<Depot, 'damages' | 'progress' | 'reloadError'>
+  /** Findings about the archive folder that the caller of a request may know. */
+  readonly healthFor: (request: FastifyRequest) => VisibleHealth
 }

@@ -3,10 +3,12 @@ import fastifyAccepts from '@fastify/accepts'
 import fastifyCookie from '@fastify/cookie'
 import fastifyCors from '@fastify/cors'
 import fastifyFormbody from '@fastify/formbody'
+import proxyAddr from '@fastify/proxy-addr'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { attendRequests } from './access/attendance.ts'
 import { callerOf } from './access/caller.ts'
 import { withoutToken } from './access/credentials.ts'
+import { visibleHealth } from './access/visible-health.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
@@ -50,17 +52,19 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
+    trustProxy: trusting(settings.trustProxy),
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
     rewriteUrl: request =>
       withoutToken(request, withoutBase(request.url ?? '/', settings.basePath)),
     // A draining server finishes its downloads, but keeps no idle connection open.
     forceCloseConnections: 'idle',
   })
+  const generationFor: RouteParts['generationFor'] = request =>
+    access.view(depot.current, callerOf(request).rights)
   const parts: RouteParts = {
-    health: depot,
     settings,
-    generationFor: request => access.view(depot.current, callerOf(request).rights),
+    generationFor,
+    healthFor: request => visibleHealth(depot, generationFor(request)),
     absolute: (request, path) => absoluteUrl(settings, request, path),
   }
   app.setSerializerCompiler(() => data => JSON.stringify(data))
@@ -103,9 +107,28 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   return app
 }
 
-/** A link is a right by itself: whoever reads a log must not be able to use it. */
+/** Whose X-Forwarded headers are believed. Who comes by a unix socket has no address: with any proxy trusted, it is the proxy. */
+function trusting(proxies: readonly string[]): false | ((address: string, hop: number) => boolean) {
+  if (proxies.length === 0) return false
+  const trusted = proxyAddr.compile([...proxies])
+  return (address: string | undefined, hop) =>
+    address === undefined ? hop === 0 : trusted(address, hop)
+}
+
+/** Links and tokens are rights by themselves, however they are spelled: whoever reads a log must not be able to use them. */
 function withoutSecrets(url: string): string {
-  return url.replace(/^(\/+links\/)[^/?]*/, '$1[redacted]')
+  const readable = /%/.test(url) ? unescapedWords(url) : url
+  return readable
+    .replace(/^(\/+links\/)[^/?]*/i, '$1[redacted]')
+    .replace(/rdp_(\w{11})_\w+/g, 'rdp_$1_[redacted]')
+}
+
+/** Letters, digits and a few marks that were escaped without need, as they are. */
+function unescapedWords(url: string): string {
+  return url.replace(/%([2-7][0-9a-f])/gi, (escaped, hex) => {
+    const letter = String.fromCharCode(Number.parseInt(hex, 16))
+    return /[\w.~-]/.test(letter) ? letter : escaped
+  })
 }
 
 /** One line a request, without the caller's address. */

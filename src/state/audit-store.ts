@@ -7,6 +7,7 @@ import type { AuditTable, Tables } from './schema.ts'
 /** What happens that is worth a row. */
 export type AuditAction =
   | 'read'
+  | 'seen'
   | 'link-created'
   | 'denied'
   | 'credentials-refused'

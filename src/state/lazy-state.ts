@@ -1,13 +1,23 @@
 /** The state of a server, opened when it is first needed: a server without tokens never loads a database. */
 import { stat } from 'node:fs/promises'
+import { StateUnavailable } from '../domain/access-errors.ts'
 import type { State } from './open-state.ts'
+
+// How often it is looked whether the file is still the same.
+const LOOK_MS = 1000
+
+interface Opened {
+  readonly state: State
+  readonly inode: number
+}
 
 /** Where the state is, and the state once it was needed. */
 export class LazyState {
   /** Path of the database. */
   readonly path: string
-  #opening: Promise<State> | undefined
-  #opened: State | undefined
+  #opening: Promise<Opened> | undefined
+  #opened: Opened | undefined
+  #lookedAt = 0
 
   constructor(path: string) {
     this.path = path
@@ -15,38 +25,56 @@ export class LazyState {
 
   /** The state if it was opened already. */
   get opened(): State | undefined {
-    return this.#opened
+    return this.#opened?.state
   }
 
-  /** The state if there is one; undefined when nobody has made one yet. Throws StateUnavailable. */
+  /**
+   * The state if there is one; undefined when nobody has made one yet.
+   *
+   * @throws StateUnavailable; also when the file was replaced or taken away since it was opened (a database must not be exchanged under a
+   *   process that uses it): what is revoked in the new one would not be known here
+   */
   async present(): Promise<State | undefined> {
-    if (this.#opened !== undefined) return this.#opened
-    const exists = await stat(this.path).then(
-      () => true,
-      () => false,
-    )
-    return exists ? this.open() : undefined
+    const now = Date.now()
+    if (this.#opened !== undefined && now - this.#lookedAt < LOOK_MS) return this.#opened.state
+    this.#lookedAt = now
+    const inode = await inodeOf(this.path)
+    if (this.#opened !== undefined && inode !== this.#opened.inode) {
+      this.#lookedAt = 0
+      const reason = 'it was replaced or removed while this server runs; restart the server, or'
+      throw new StateUnavailable(this.path, reason)
+    }
+    return inode === undefined ? undefined : this.open()
   }
 
   /** The state; made when there is none. Throws StateUnavailable; the next call tries again. */
-  open(): Promise<State> {
-    this.#opening ??= import('./open-state.ts')
-      .then(({ openState }) => openState(this.path))
-      .then(
-        state => {
-          this.#opened = state
-          return state
-        },
-        error => {
-          this.#opening = undefined
-          throw error
-        },
-      )
-    return this.#opening
+  async open(): Promise<State> {
+    this.#opening ??= this.#open().catch(error => {
+      this.#opening = undefined
+      throw error
+    })
+    return (await this.#opening).state
   }
 
   /** Closes the state if it was opened. */
   async close(): Promise<void> {
-    await this.#opening?.then(state => state.close()).catch(() => {})
+    const opening = this.#opening
+    this.#opening = undefined
+    this.#opened = undefined
+    await opening?.then(({ state }) => state.close()).catch(() => {})
   }
+
+  async #open(): Promise<Opened> {
+    const { openState } = await import('./open-state.ts')
+    const state = await openState(this.path)
+    this.#opened = { state, inode: (await inodeOf(this.path)) ?? 0 }
+    return this.#opened
+  }
+}
+
+function inodeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ ino }) => ino,
+    () => undefined,
+  )
 }

@@ -38,7 +38,7 @@ async function controlledBy(t: Test, text: string) {
 
 t.test('a policy closes genomes, assets, tags and whatever a study matches', async t => {
   for (const [text, expected] of [
-    ['', []],
+    ['default: open', []],
     ['default: open\ngenomes:\nstudies:\n', []],
     [
       'default: controlled',
@@ -61,7 +61,9 @@ t.test('a policy closes genomes, assets, tags and whatever a study matches', asy
       'studies: {S: {access: open, paths: [lambda/*]}, T: {paths: [t7/panel]}}',
       ['t7/panel:default T'],
     ],
-    ['genomes: {t7: , lambda: {assets: {fasta: }}}', []],
+    ['genomes: {lambda: {study: }}', ['lambda/fasta:default']],
+    ['genomes: {lambda: {study: []}}', ['lambda/fasta:default']],
+    ['genomes: {lambda: {study: [], access: open}}', []],
   ] as const) {
     t.same(await controlledBy(t, text), expected, text)
   }
@@ -86,6 +88,15 @@ t.test('a policy that cannot be understood is refused with file, line and key', 
     ['studies: {S: {paths: [t7], acess: open}}', /studies\.S\.acess is unknown/],
     ['studies: {S: t7}', /studies\.S must be a list of patterns/],
     ['a: [', /policy\.yaml/],
+    ['', /the policy is empty; if everything is to be open, write `default: open`/],
+    ['genomes:\nstudies: {}\n', /the policy is empty/],
+    ['genomes: {t7: }', /genomes\.t7 says nothing; give access, study, assets/],
+    [
+      'genomes: {t7: {assets: {fasta: {tags: {v2: {}}}}}}',
+      /tags\.v2 says nothing; give access, study/,
+    ],
+    ['studies: {S: []}', /studies\.S has no pattern/],
+    ['studies: {S: {paths: []}}', /studies\.S has no pattern/],
   ] as const) {
     await t.rejects(policyOf(t, text), { message: pattern }, text)
   }
@@ -97,7 +108,7 @@ t.test('a policy that cannot be understood is refused with file, line and key', 
 t.test('names that lead nowhere are told: most often they are typing errors', async t => {
   const policy = await policyOf(
     t,
-    'genomes: {t7: {assets: {fasta: {tags: {v2: {}, v3: {}}}, panl: {access: controlled, tags: {x: {}}}}}, t8: {access: controlled}, constructor: {access: controlled}}',
+    'genomes: {t7: {assets: {fasta: {tags: {v2: {access: open}, v3: {access: open}}}, panl: {access: controlled, tags: {x: {study: A}}}}}, t8: {access: controlled}, constructor: {access: controlled}}\nstudies: {S: [lamda/*, t7/fasta]}',
   )
   t.same(policy.strayNames(genomes), [
     'the policy names genomes.t7.assets.fasta.tags.v3, which is not in the config',
@@ -105,6 +116,7 @@ t.test('names that lead nowhere are told: most often they are typing errors', as
     'the policy names genomes.t7.assets.panl.tags.x, which is not in the config',
     'the policy names genomes.t8, which is not in the config',
     'the policy names genomes.constructor, which is not in the config',
+    'the pattern lamda/* of study S matches nothing in the config',
   ])
 })
 

@@ -53,6 +53,9 @@ const genomes = (): Genome[] => [
           'hush/fasta',
           'elsewhere/x:y',
           'odd',
+          'panel',
+          'panel.bed:default',
+          'fasta.x.y:v2',
         ],
       }),
     ]),
@@ -200,8 +203,12 @@ t.test('a visible catalogue holds nothing of what is hidden', async t => {
   t.equal(seen.defaultTag('t7', 'fasta'), 'v2', 'the default among those that are left')
   t.equal(seen.archiveCount, 2)
   const index = seen.entry('t7', 'index')?.tag
-  t.same(index?.parents, ['elsewhere/x:y', 'odd'], 'relatives vanish under every spelling')
-  t.same(index?.attributes.asset_parents, ['elsewhere/x:y', 'odd'])
+  t.same(
+    index?.parents,
+    ['elsewhere/x:y', 'odd', 'fasta.x.y:v2'],
+    'relatives vanish under every spelling',
+  )
+  t.same(index?.attributes.asset_parents, ['elsewhere/x:y', 'odd', 'fasta.x.y:v2'])
   t.same(index?.attributes.asset_children, [])
   const panel = visibleTo(new Rights(['P.READ']), { source, catalogue, access })
   t.ok(panel.entry('t7', 'panel'))
@@ -350,7 +357,40 @@ t.test('spans of time', async t => {
   ] as const) {
     t.equal(parseDuration(text), seconds)
   }
-  for (const bad of ['', 'd', '1 d', '1.5h', '-1d', '1M', '9999999999s', 'never'])
+  for (const bad of [
+    '',
+    'd',
+    '999999999y',
+    '101y',
+    '1 d',
+    '1.5h',
+    '-1d',
+    '1M',
+    '9999999999s',
+    'never',
+  ])
     t.equal(parseDuration(bad), undefined)
   t.match(DURATION_FORMS, /30d/)
+})
+
+t.test('names with dots, and what is shared', async t => {
+  const own = [
+    aGenome(T7, [
+      anAsset('x.y', [aTag('default', { archive_digest: '6'.repeat(32) })]),
+      anAsset('z', [aTag('default', { asset_parents: ['t7/x.y.k:default', 'x.y', 'x:default'] })]),
+      anAsset('free'),
+    ]),
+    aGenome(LAMBDA, [anAsset()], { aliases: ['hush'] }),
+  ]
+  const source = { genomes: own }
+  const catalogue = new Catalogue(source)
+  const access = new AccessTable(own, { configs: [marks({ 't7/x.y': { access: 'controlled' } })] })
+  const seen = visibleTo(NO_RIGHTS, { source, catalogue, access })
+  t.same(seen.entry('t7', 'z')?.tag.parents, ['x:default'])
+  t.equal(
+    seen.asset('t7', 'free'),
+    catalogue.asset('t7', 'free'),
+    'what everybody sees is not copied',
+  )
+  t.equal(seen.genome('hush'), catalogue.genome('hush'))
 })

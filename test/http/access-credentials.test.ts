@@ -1,9 +1,26 @@
-import t from 'tap'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { get as httpGet } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { NO_RIGHTS, Rights } from '../../src/domain/rights.ts'
+import { AuditTrail } from '../../src/http/access/audit-trail.ts'
 import { CredentialGate } from '../../src/http/access/credential-gate.ts'
+import { sharedViews } from '../../src/http/access/visible-generation.ts'
+import { LazyState } from '../../src/state/lazy-state.ts'
+import { openState } from '../../src/state/open-state.ts'
 import { makeToken } from '../../src/state/token-secret.ts'
 import { basic, bearer, controlledApp } from '../support/controlled-app.ts'
 import { PANEL, PANEL_TAG } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { startApp } from '../support/start-app.ts'
+
+/** Paths of sockets have to be short. */
+async function socketPath(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'refdepot-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  return join(folder, 's')
+}
 
 const HIDDEN = `/t7/assets/${PANEL}`
 
@@ -70,7 +87,6 @@ t.test('what does not count makes nobody special, and says why', async t => {
 })
 
 t.test('a token of no state file needs none', async t => {
-  const { startApp } = await import('../support/start-app.ts')
   const { app, access } = await startApp(t)
   const answer = await app.inject({ url: '/t7/assets/fasta', headers: bearer(makeToken().token) })
   t.equal(answer.statusCode, 200)
@@ -106,7 +122,6 @@ t.test('a state that fails is no wrong token', async t => {
 t.test('a token that is revoked elsewhere ends at once', async t => {
   const { get, folder } = await controlledApp(t)
   t.equal((await get(HIDDEN, 'right')).statusCode, 200)
-  const { openState } = await import('../../src/state/open-state.ts')
   const other = await openState(folder.state)
   await other.tokens.revoke('right', 'the command line')
   await other.close()
@@ -115,7 +130,6 @@ t.test('a token that is revoked elsewhere ends at once', async t => {
 
 t.test('a policy that changes counts with the next generation', async t => {
   const { get, depot, folder } = await controlledApp(t)
-  const { writeFile } = await import('node:fs/promises')
   t.equal((await get('/t7/assets/fasta')).statusCode, 200)
   t.ok(depot.current.files.includes(folder.policy), 'it is watched')
   await writeFile(folder.policy, 'default: controlled\n')
@@ -169,11 +183,7 @@ t.test('waits grow, end, and are forgotten', async t => {
     { free: 2, windowMs: 100_000, firstWaitMs: 1000, longestWaitMs: 4000 },
     () => now,
   )
-  const guess = (name: string) => {
-    gate.admit('a', name)
-    gate.note('a', name, false)
-  }
-  for (const name of ['1', '2', '3']) guess(name)
+  for (const name of ['1', '2', '3']) gate.admit('a', name)
   for (const [wait, next] of [
     [1, '4'],
     [2, '5'],
@@ -181,15 +191,46 @@ t.test('waits grow, end, and are forgotten', async t => {
     [4, '7'],
   ] as const) {
     t.throws(() => gate.admit('a', 'x'), { message: new RegExp(`try again in ${wait} seconds`) })
+    gate.admit('a', '1')
     now += wait * 1000
-    guess(next)
+    gate.admit('a', next)
+    gate.note('a', next, 'guessed')
   }
   now += 200_000
-  guess('8')
+  gate.admit('a', '8')
   gate.admit('a', 'y')
-  for (let i = 0; i < 10_010; i += 1) gate.note(`address ${i}`, 'x', false)
+  t.pass('forgotten after the window')
+})
+
+t.test(
+  'a burst is not let in before the first answer, and a right one takes its count back',
+  async t => {
+    const gate = new CredentialGate({ free: 3 }, () => 0)
+    for (const name of ['a', 'b', 'c', 'd']) gate.admit('x', name)
+    t.throws(() => gate.admit('x', 'e'), { code: 'too-many-requests' })
+    gate.note('x', 'a', 'accepted')
+    gate.note('x', 'b', 'neither')
+    gate.admit('x', 'e')
+    gate.note('nowhere', 'e', 'accepted')
+    for (let i = 0; i < 1000; i += 1) gate.admit('', `${i}`)
+    t.pass('strangers without address are not one guesser')
+  },
+)
+
+t.test('guessing for long does not wear the gate out, and its memory is bounded', async t => {
+  let now = 0
+  const gate = new CredentialGate({ windowMs: 1e12 }, () => now)
+  for (let i = 0; i < 2000; i += 1) {
+    now += 60_000
+    gate.admit('a', `guess ${i}`)
+  }
+  t.throws(() => gate.admit('a', 'one more'), { code: 'too-many-requests' })
+  for (let i = 0; i < 10_010; i += 1) gate.admit(`address ${i}`, 'x')
   gate.admit('a', 'z')
-  for (let i = 0; i < 1000; i += 1) gate.note('b', `token ${i}`, true)
+  for (let i = 0; i < 1000; i += 1) {
+    gate.admit('b', `token ${i}`)
+    gate.note('b', `token ${i}`, 'accepted')
+  }
   gate.admit('b', 'token 999')
 })
 
@@ -254,20 +295,166 @@ t.test('addresses are kept when that is switched on, repetitions are counted', a
   t.match(all, [{ times: 1 }, { times: 4, address: '192.0.2.9' }])
 })
 
-t.test('the audit is tried again when it cannot be written', async t => {
-  const errors: unknown[] = []
-  const { AuditTrail } = await import('../../src/http/access/audit-trail.ts')
-  const { LazyState } = await import('../../src/state/lazy-state.ts')
-  const folder = t.testdir({ blocked: 'x' })
-  const { rename } = await import('node:fs/promises')
-  const state = new LazyState(`${folder}/blocked/state.sqlite`)
-  const trail = new AuditTrail({ state, addresses: false, onError: error => errors.push(error) })
-  trail.note({ actor: 'a', action: 'read', subject: 'x' })
-  trail.used('id')
-  await trail.flush()
-  t.match(errors, [{ code: 'state-unavailable' }])
-  await rename(`${folder}/blocked`, `${folder}/away`)
-  await trail.close()
-  t.equal((await (await state.open()).audit.find({ limit: 9 })).length, 1)
-  await state.close()
+t.test(
+  'the audit is tried again when it cannot be written; without a state there is none',
+  async t => {
+    const errors: unknown[] = []
+    const file = join(t.testdir({}), 'state.sqlite')
+    const state = new LazyState(file)
+    const trail = new AuditTrail({ state, addresses: false, onError: error => errors.push(error) })
+    const note = () => {
+      trail.note({ actor: 'a', action: 'read', subject: `${Math.random()}` })
+      trail.used('id')
+    }
+    note()
+    await trail.flush()
+    t.same(errors, [])
+    t.equal(state.opened, undefined, 'an audit makes no state')
+    await writeFile(file, 'no database '.repeat(200))
+    note()
+    await trail.flush()
+    t.match(errors, [{ code: 'state-unavailable' }])
+    await writeFile(file, '')
+    await trail.close()
+    t.equal((await (await state.open()).audit.find({ limit: 9 })).length, 1)
+    await state.close()
+  },
+)
+
+t.test('many things at a time are noted', async t => {
+  const { get, audit } = await controlledApp(t)
+  for (let i = 0; i < 1100; i += 1) await get(`${HIDDEN}/files/${i}`)
+  t.match(
+    (await audit()).filter(({ action }) => action === 'denied'),
+    [{ actor: 'anonymous' }],
+  )
+})
+
+t.test('controlled attributes that were shown are in the audit too', async t => {
+  const { get, audit } = await controlledApp(t)
+  await get(`/t7/assets/${PANEL}`, 'right')
+  await get(`/v3/assets/attrs/${T7}/${PANEL}`, 'right')
+  await get('/genomes/hush', 'right')
+  await get('/t7/assets/fasta', 'right')
+  const rows = (await audit()).filter(({ action }) => action === 'seen')
+  t.same(
+    rows.map(({ subject }) => subject),
+    [`${T7}/${PANEL}:${PANEL_TAG}`, 'bcb56c8ff34e0bdb094db8bffd245b0a7758e40c8638479e'],
+  )
+})
+
+t.test('secrets are not in the log, however they are spelled', async t => {
+  const { app, callers, log, get } = await controlledApp(t)
+  const secret = callers.right?.split('_')[2] as string
+  for (const url of [
+    `/~${callers.right}/genomes`,
+    `/%7E${callers.right}/genomes`,
+    `/%7e${callers.right}/genomes`,
+    `/v3/~${callers.right}`,
+    `/genomes?token=${callers.right}`,
+    `/genomes?token=${callers.right?.replace('rdp', '%72dp')}`,
+  ]) {
+    const answer = await app.inject(url)
+    t.notOk(answer.body.includes(secret), url)
+  }
+  t.equal((await app.inject(`/%7E${callers.right}${HIDDEN}`)).statusCode, 200)
+  const { url } = (await get(`${HIDDEN}/url`, 'right')).json()
+  const path = url.replace('http://localhost:80', '')
+  await app.inject(path.replace('/links/', '/%6Cinks/'))
+  await app.inject(path.replace('/links/', '//links/'))
+  const text = JSON.stringify(log)
+  t.notOk(text.includes(secret))
+  t.notOk(text.includes(path.split('/')[2]))
+  t.match(text, /rdp_\w{11}_\[redacted\]/)
+})
+
+t.test('a state that was exchanged under the server counts no more', async t => {
+  const { get, folder, app } = await controlledApp(t)
+  t.equal((await get(HIDDEN, 'right')).statusCode, 200)
+  await rename(folder.state, `${folder.state}.away`)
+  await new Promise(done => setTimeout(done, 1050))
+  for (let i = 0; i < 2; i += 1) {
+    const answer = await get(HIDDEN, 'right')
+    t.match(
+      [answer.statusCode, answer.json()],
+      [503, { code: 'state-unavailable', detail: 'Service Unavailable' }],
+    )
+  }
+  t.equal((await app.inject('/t7/assets/fasta')).statusCode, 200)
+  await rename(`${folder.state}.away`, folder.state)
+  t.equal((await get(HIDDEN, 'right')).statusCode, 200, 'the same file again')
+})
+
+t.test('on a unix socket the address is the one that a trusted proxy tells', async t => {
+  const { app, callers } = await controlledApp(
+    t,
+    { gate: { free: 1 } },
+    { trustProxy: ['loopback', '192.0.2.1'] },
+  )
+  const socket = await socketPath(t)
+  await app.listen({ path: socket })
+  const ask = (path: string, headers: Record<string, string>) =>
+    new Promise<{ status: number; body: string }>((done, failed) => {
+      httpGet({ socketPath: socket, path, headers }, answer => {
+        let body = ''
+        answer.on('data', chunk => {
+          body += chunk
+        })
+        answer.on('end', () => done({ status: answer.statusCode ?? 0, body }))
+      }).on('error', failed)
+    })
+  const from = (address: string) => ({ ...bearer(callers.right), 'x-forwarded-for': address })
+  const { body } = await ask('/t7/assets/fasta/url?bind=address', from('203.0.113.1'))
+  const path = new URL(JSON.parse(body).url).pathname
+  t.equal((await ask(path, { 'x-forwarded-for': '203.0.113.1' })).status, 200)
+  t.equal((await ask(path, { 'x-forwarded-for': '203.0.113.1, 192.0.2.1' })).status, 200)
+  t.equal((await ask(path, { 'x-forwarded-for': '203.0.113.2' })).status, 403)
+})
+
+t.test('without a trusted proxy nobody on a unix socket has an address', async t => {
+  const { app, callers } = await controlledApp(t, {
+    gate: { free: 1 },
+    limits: { addressTransfers: 1 },
+  })
+  const socket = await socketPath(t)
+  await app.listen({ path: socket })
+  const status = (path: string, token = callers.right) =>
+    new Promise<number>((done, failed) => {
+      httpGet({ socketPath: socket, path, headers: bearer(token) }, answer => {
+        answer.resume()
+        answer.on('end', () => done(answer.statusCode ?? 0))
+      }).on('error', failed)
+    })
+  t.equal(
+    await status('/t7/assets/fasta/url?bind=address'),
+    400,
+    'a link cannot be bound to what is not known',
+  )
+  for (let i = 0; i < 5; i += 1) t.equal(await status('/genomes', makeToken().token), 200)
+  t.equal(await status('/t7/assets/fasta/archive'), 200)
+})
+
+t.test('many kinds of callers share what they see, and everybody keeps the open view', async t => {
+  const { depot } = await controlledApp(t)
+  const view = sharedViews()
+  const open = view(depot.current, NO_RIGHTS)
+  t.equal(view(depot.current, new Rights(['X.READ'])), open, 'from both the same is hidden')
+  const panel = view(depot.current, new Rights(['PANEL-7.READ']))
+  t.not(panel, open)
+  t.equal(view(depot.current, new Rights(['PANEL-7.WRITE', 'Z.READ'])), panel)
+  t.equal(panel.catalogue.genome('t7')?.assets.get('index'), panel.catalogue.asset('t7', 'index'))
+  for (let i = 0; i < 1200; i += 1) view(depot.current, new Rights([`S${i}.READ`]))
+  t.equal(view(depot.current, NO_RIGHTS), open)
+  t.equal(view(depot.current, new Rights(['PANEL-7.READ'])), panel)
+})
+
+t.test('a route that mixes up catalogues gets nothing', async t => {
+  const { depot } = await controlledApp(t)
+  const view = sharedViews()
+  const entry = view(depot.current, new Rights(['admin'])).catalogue.entry('t7', PANEL)
+  const { folder } = view(depot.current, NO_RIGHTS)
+  await t.rejects(folder.archive(entry as never, 'stored'), {
+    message: /entry of another catalogue/,
+  })
+  await t.rejects(folder.files(entry as never), { message: /entry of another catalogue/ })
 })

@@ -21,7 +21,7 @@ export function impossible(
   // @ts-expect-error routes have no depot
   const unfiltered: Depot = parts.depot
   // @ts-expect-error what they know of its health leads to no generation
-  const current: Generation = parts.health.current
+  const current: Generation = parts.healthFor({} as never).current
   // @ts-expect-error a function that gives away everything cannot take the place of the one that filters
   const replaced: RouteParts['generationFor'] = () => depot.current
   // @ts-expect-error a visible generation has no store to read by key

@@ -397,3 +397,60 @@ t.test('administration has a document of its own', async t => {
   )
   t.match(admin.security, [{ bearer: [] }])
 })
+
+t.test(
+  'a failed login is in the audit, and an odd Host header is no failure of the server',
+  async t => {
+    const { app, audit, callers } = await controlledApp(t)
+    await app.inject({
+      method: 'POST',
+      url: '/login',
+      headers: FORM,
+      payload: form({ token: 'wrong' }),
+    })
+    t.ok(
+      (await audit()).some(
+        ({ action, subject }) => action === 'credentials-refused' && subject === 'login',
+      ),
+    )
+    const odd = await app.inject({
+      method: 'POST',
+      url: '/login',
+      headers: { ...FORM, host: '[', origin: 'http://x' },
+      payload: form({ token: callers.right as string }),
+    })
+    t.equal(odd.statusCode, 403)
+  },
+)
+
+t.test('a link shows nobody whose it is, and needs no state', async t => {
+  const { app, session } = await loggedIn(t)
+  const { url } = (await app.inject({ url: `/t7/assets/${PANEL}/url`, headers: session })).json()
+  const page = await app.inject({
+    url: url.replace('http://localhost:80', '').replace(/[^/]+$/, 'other'),
+    headers: HTML,
+  })
+  t.equal(page.statusCode, 403)
+  t.notMatch(page.body, /token admin|right/)
+  const { app: open, access } = await (await import('../support/start-app.ts')).startApp(t)
+  t.equal((await open.inject('/links/a.b/c')).statusCode, 403)
+  const link = (await open.inject('/t7/assets/fasta/url'))
+    .json()
+    .url.replace('http://localhost:80', '')
+  t.equal((await open.inject(link)).statusCode, 200)
+  t.equal(access.state.opened, undefined)
+})
+
+t.test('what lasts longer than anybody lives is not allowed', async t => {
+  const { app, callers, get } = await controlledApp(t)
+  const payload = { name: 'far', scopes: 'read:*', expires: '999999999y' }
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/admin/tokens',
+    headers: bearer(callers.admin),
+    payload,
+  })
+  t.equal(answer.statusCode, 400)
+  t.equal((await get('/admin/tokens/far', 'admin')).statusCode, 404)
+  t.equal((await get('/admin/audit?since=999999999y', 'admin')).statusCode, 400)
+})

@@ -79,15 +79,33 @@ t.test('what is changed, meant for others or revoked does not work', async t => 
   const link = pathOf(await get(`${HIDDEN}/url?file=panel.bed`, 'right'))
   const [, , signed = '', name = ''] = link.split('/')
   const [payload = '', signature = ''] = signed.split('.')
-  const grant: LinkGrant = JSON.parse(Buffer.from(payload, 'base64url').toString())[1]
+  const other =
+    pathOf(await get('/t7/assets/fasta/url'))
+      .split('/')[2]
+      ?.split('.') ?? []
+  const flipped = (at: number) => {
+    const bytes = Buffer.from(payload, 'base64url')
+    bytes[at] = (bytes[at] as number) ^ 1
+    return bytes.toString('base64url')
+  }
+  const key = await (await state.open()).key('links')
+  const grant = readLink(key, signed)
+  t.match(grant, { asset: PANEL, path: 'panel.bed', issuer: { kind: 'token' } })
   const forged = (change: object) =>
-    `${Buffer.from(JSON.stringify([1, { ...grant, ...change }])).toString('base64url')}.${signature}`
+    linkPath(Buffer.alloc(32), { ...grant, ...change }, name).split('/')[2]
+  t.notMatch(
+    Buffer.from(payload, 'base64url').toString('latin1'),
+    /token|panel/,
+    'nobody can read whose it is',
+  )
   for (const [why, path] of [
-    ['another asset', `/links/${forged({ asset: 'fasta' })}/${name}`],
-    ['another file', `/links/${forged({ path: 'other' })}/${name}`],
+    ...[0, 16, 40, 90].map(
+      at => [`byte ${at}`, `/links/${flipped(at)}.${signature}/${name}`] as const,
+    ),
+    ['a grant that somebody else has signed', `/links/${forged({})}/${name}`],
     ['a longer time', `/links/${forged({ expiresAt: grant.expiresAt + 1 })}/${name}`],
-    ['another range', `/links/${forged({ range: { start: 0, end: 9 } })}/${name}`],
-    ['nobody in its place', `/links/${forged({ issuer: { kind: 'anonymous' } })}/${name}`],
+    ['the signature of another link', `/links/${payload}.${other[1]}/${name}`],
+    ['the grant of another link', `/links/${other[0]}.${signature}/${name}`],
     ['another signature', `/links/${payload}.${signature.slice(0, -2)}AA/${name}`],
     ['no signature', `/links/${payload}/${name}`],
     ['too many parts', `/links/${signed}.x/${name}`],

@@ -100,6 +100,14 @@ t.test('tokens of an identity provider count for what their claims mean here', a
     404,
     'words of others are not scopes of ours',
   )
+  t.equal(
+    await status(
+      await provider.sign({ scope: 'refdepot:admin refdepot:introspect refdepot:x' }),
+      '/admin/tokens',
+    ),
+    403,
+    'nobody makes an administrator of himself',
+  )
   t.equal(await status(await provider.sign({ scope: undefined })), 404)
   t.equal(await status(await provider.sign({ scope: 7 })), 404)
   t.equal(await status(await provider.sign({ scope: 'boss' }), '/admin/tokens'), 200)
@@ -252,4 +260,20 @@ t.test('links and introspection know signed tokens', async t => {
   })
   const login = await app.inject({ method: 'POST', url: '/login', payload: { token } })
   t.equal(login.statusCode, 401, 'a browser logs in with a token of ours')
+})
+
+t.test('tokens that were good once are no guesses', async t => {
+  const provider = await identityProvider(t)
+  const { app } = await controlledApp(t, { identityProvider: provider.settings, gate: { free: 2 } })
+  const now = Math.floor(Date.now() / 1000)
+  for (let i = 0; i < 20; i += 1) {
+    const token = await provider.sign({ exp: now - 1000 - i })
+    const answer = await app.inject({ url: '/genomes', headers: bearer(token) })
+    t.equal(answer.statusCode, 200)
+    t.match(answer.headers['www-authenticate'], /the token is expired/)
+  }
+  t.equal(
+    (await app.inject({ url: HIDDEN, headers: bearer(await provider.sign()) })).statusCode,
+    200,
+  )
 })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { get as httpGet, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import t from 'tap'
 import { TransferLimits } from '../../src/http/access/transfer-limits.ts'
 import { bearer, controlledApp } from '../support/controlled-app.ts'
@@ -118,4 +119,37 @@ t.test('a transfer that is broken off lets the next one in, and costs what was s
   const [next] = (await once(request(ARCHIVE), 'response')) as [IncomingMessage]
   t.equal(next.statusCode, 200)
   next.resume()
+})
+
+t.test('downloads that are cancelled before they begin leave nothing running', async t => {
+  const { listen, access, callers } = await controlledApp(t, {
+    limits: { tokenTransfers: 4, addressTransfers: 4 },
+    gate: { free: 1000 },
+  })
+  const { port } = new URL(await listen())
+  const head = `GET ${ARCHIVE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${callers.right}\r\n\r\n`
+  const cancelled = () =>
+    new Promise<void>(done => {
+      const socket = connect(Number(port), '127.0.0.1', () =>
+        socket.write(head, () => socket.resetAndDestroy()),
+      )
+      socket.on('error', () => {})
+      socket.on('close', () => done())
+    })
+  for (let round = 0; round < 5; round += 1)
+    await Promise.all(Array.from({ length: 40 }, cancelled))
+  await new Promise(done => setTimeout(done, 300))
+  const id = callers.right?.split('_')[1] as string
+  for (let i = 0; i < 4; i += 1) access.limits.begin('127.0.0.1', id, 1)
+  t.throws(() => access.limits.begin('127.0.0.1', id, 1), 'all four were free')
+})
+
+t.test('a used-up budget is not forgotten for others who have used nothing', async t => {
+  const limits = new TransferLimits({ addressBytes: { bytes: 1000, seconds: 1e9 } })
+  limits.begin('spender', undefined, 5000).end(5000)
+  for (let i = 0; i < 25_000; i += 1) limits.begin(`address ${i}`, undefined, 0).end(0)
+  t.throws(() => limits.begin('spender', undefined, 1))
+  for (let i = 0; i < 25_000; i += 1) limits.begin(`user ${i}`, undefined, 500).end(500)
+  limits.begin('spender', undefined, 1)
+  t.pass('the number of accounts is bounded all the same')
 })

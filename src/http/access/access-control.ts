@@ -1,4 +1,5 @@
 /** Everything that decides who may see what: made once by whoever starts a server, given to the app as one part. */
+import { randomBytes } from 'node:crypto'
 import type { LazyState } from '../../state/lazy-state.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Authenticator } from './authenticator.ts'
@@ -42,10 +43,13 @@ export interface AccessOptions {
 }
 
 const ONE_DAY = 86_400
+const KEY_BYTES = 32
 
 /** Access control over a state. */
 export function accessControl(options: AccessOptions): AccessControl {
   const { state, identityProvider, onError } = options
+  // A server without a state has nothing to keep a key in, and nothing controlled: its links live as long as it does.
+  const passing = randomBytes(KEY_BYTES)
   const trail = new AuditTrail({ state, addresses: options.auditAddresses === true, onError })
   const authenticator = new Authenticator({
     state,
@@ -58,10 +62,11 @@ export function accessControl(options: AccessOptions): AccessControl {
     authenticator,
     limits: new TransferLimits(options.limits),
     trail,
-    linkKey: async () =>
-      options.linkSecret === undefined || options.linkSecret === ''
-        ? (await state.open()).key('links')
-        : Buffer.from(options.linkSecret),
+    linkKey: async () => {
+      const { linkSecret = '' } = options
+      if (linkSecret !== '') return Buffer.from(linkSecret)
+      return (await state.present())?.key('links') ?? passing
+    },
     linkLifetime: options.linkLifetime ?? ONE_DAY,
     close: async () => {
       await trail.close()

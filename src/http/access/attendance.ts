@@ -2,9 +2,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Depot } from '../../archive/depot.ts'
 import type { AccessControl } from './access-control.ts'
-import { ANONYMOUS, attend, type Caller, callerOf } from './caller.ts'
+import { ANONYMOUS, addressOf, attend, type Caller, callerOf } from './caller.ts'
 import { SESSION_COOKIE } from './credentials.ts'
-import { deniedSubject } from './denials.ts'
+import { deniedSubject, seenSubject } from './denials.ts'
+import { hasTransfer } from './transfer.ts'
 
 /** Watches over every request; before any route is registered. */
 export function attendRequests(app: FastifyInstance, depot: Depot, access: AccessControl): void {
@@ -29,15 +30,18 @@ export function attendRequests(app: FastifyInstance, depot: Depot, access: Acces
   })
   app.addHook('onResponse', async (request, reply) => {
     const { current } = depot
-    if (reply.statusCode !== 404 || !current.access.restricts) return
-    const { rights, name } = callerOf(request)
-    const { url, ip } = request
+    const { rights, name, credentials } = callerOf(request)
+    const denied = reply.statusCode === 404
+    // Data has its own row; this is for lists of files, recipes and attributes.
+    const seen = reply.statusCode < 300 && credentials === 'valid' && !hasTransfer(request)
+    if (!current.access.restricts || !(denied || seen)) return
+    const { url } = request
+    const ip = addressOf(request)
     // Not now: the time this takes would tell the next request of the same client that there was something to find.
-    access.trail.later(`${name} ${ip} ${url}`, () => {
-      const subject = deniedSubject(current, rights, url)
-      return subject === undefined
-        ? undefined
-        : { actor: name, action: 'denied', subject, address: ip }
+    access.trail.later(`${denied} ${name} ${ip} ${url}`, () => {
+      const subject = denied ? deniedSubject(current, rights, url) : seenSubject(current, url)
+      const action = denied ? 'denied' : 'seen'
+      return subject === undefined ? undefined : { actor: name, action, subject, address: ip }
     })
   })
 }
@@ -57,7 +61,7 @@ function tellRefused(
     `Bearer realm="refdepot", error="invalid_token", error_description="${reason}"`,
   )
   const event = { actor: 'anonymous', action: 'credentials-refused', subject: reason } as const
-  access.trail.note({ ...event, address: request.ip })
+  access.trail.note({ ...event, address: addressOf(request) })
 }
 
 /** Different callers get different answers under one URL: shared caches must know, and keep none that was made for one of them. */

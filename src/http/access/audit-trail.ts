@@ -26,6 +26,12 @@ export interface TrailOptions {
   readonly repeatMs?: number
 }
 
+interface Question {
+  readonly find: () => AuditEvent | undefined
+  readonly at: number
+  times: number
+}
+
 interface Repeated {
   readonly event: AuditEvent
   readonly since: number
@@ -37,7 +43,7 @@ interface Repeated {
 export class AuditTrail {
   readonly #options: TrailOptions
   readonly #repeated = new Map<string, Repeated>()
-  readonly #questions = new Map<string, () => AuditEvent | undefined>()
+  readonly #questions = new Map<string, Question>()
   readonly #timer: NodeJS.Timeout
   #waiting: AuditEvent[] = []
   #uses = new Map<string, number>()
@@ -49,10 +55,10 @@ export class AuditTrail {
     this.#timer.unref()
   }
 
-  /** Notes something that happened now. */
-  note(happened: AuditEvent): void {
+  /** Notes something that happened, now unless it says when; `times` in a row. */
+  note(happened: AuditEvent, times = 1): void {
     const { address, ...rest } = happened
-    const at = Date.now()
+    const at = happened.at ?? Date.now()
     const event: AuditEvent = {
       ...rest,
       at,
@@ -61,11 +67,11 @@ export class AuditTrail {
     const key = [event.actor, event.action, event.subject, event.address].join('\n')
     const seen = this.#repeated.get(key)
     if (seen !== undefined) {
-      seen.times += 1
+      seen.times += times
       seen.at = at
       return
     }
-    this.#repeated.set(key, { event, since: at, times: 0, at })
+    this.#repeated.set(key, { event, since: at, times: times - 1, at })
     this.#waiting.push(event)
   }
 
@@ -75,7 +81,9 @@ export class AuditTrail {
    * @param key - equal questions are asked once
    */
   later(key: string, find: () => AuditEvent | undefined): void {
-    this.#questions.set(key, find)
+    const asked = this.#questions.get(key)
+    if (asked !== undefined) asked.times += 1
+    else this.#questions.set(key, { find, at: Date.now(), times: 1 })
     if (this.#questions.size > MOST_QUESTIONS) void this.flush()
   }
 
@@ -105,9 +113,9 @@ export class AuditTrail {
   #answerQuestions(): void {
     const questions = [...this.#questions.values()]
     this.#questions.clear()
-    for (const find of questions) {
+    for (const { find, at, times } of questions) {
       const event = find()
-      if (event !== undefined) this.note(event)
+      if (event !== undefined) this.note({ ...event, at }, times)
     }
   }
 
@@ -123,7 +131,9 @@ export class AuditTrail {
 
   async #write(events: AuditEvent[], uses: Map<string, number>): Promise<void> {
     try {
-      const state = await this.#options.state.open()
+      const state = await this.#options.state.present()
+      // A server without a state has no tokens and nothing controlled: it keeps no audit either.
+      if (state === undefined) return
       await state.tokens.touch(uses)
       await state.audit.append(events)
     } catch (error) {

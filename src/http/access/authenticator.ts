@@ -39,18 +39,22 @@ export class Authenticator {
    */
   async callerOf(request: FastifyRequest): Promise<Caller> {
     const credential = credentialOf(request)
-    return credential === undefined ? ANONYMOUS : this.check(credential, request.ip)
+    return credential === undefined ? ANONYMOUS : this.check(credential, request.ip ?? '')
   }
 
   /** Who a credential stands for; see {@link callerOf}. */
   async check(credential: Credential, address: string): Promise<Caller> {
     const { gate } = this.#parts
     gate.admit(address, credential.value)
-    const { caller, guessed } = await this.#checked(credential)
-    if (guessed || caller.credentials === 'valid') {
-      gate.note(address, credential.value, !guessed)
+    try {
+      const { caller, guessed } = await this.#checked(credential)
+      const accepted = caller.credentials === 'valid' ? 'accepted' : 'neither'
+      gate.note(address, credential.value, guessed ? 'guessed' : accepted)
+      return caller
+    } catch (error) {
+      gate.note(address, credential.value, 'neither')
+      throw error
     }
-    return caller
   }
 
   /** The token of ours with this id as a caller, when it counts still. */
@@ -82,6 +86,7 @@ export class Authenticator {
     if (found === undefined) {
       return { caller: refused('the signed token does not count here'), guessed: true }
     }
+    if (found === 'expired') return { caller: refused('the token is expired'), guessed: false }
     const { subject, scopes, until } = found
     const rights = new Rights(scopes)
     const name = `oidc ${subject}`

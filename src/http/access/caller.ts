@@ -16,6 +16,8 @@ export interface Caller {
   readonly tokenId?: string
   /** Signed tokens of others: their scopes and the time they are good for (ms since 1970). */
   readonly signed?: { readonly scopes: readonly string[]; readonly until: number }
+  /** True when it is a link that acts for them: whoever holds it is not told whose it is. */
+  readonly byLink?: boolean
   /** True when the credentials came in a cookie, which browsers send along by themselves. */
   readonly byCookie?: boolean
   /** The cookie itself, to end the session. */
@@ -29,6 +31,7 @@ export const ANONYMOUS: Caller = { rights: NO_RIGHTS, name: 'anonymous', credent
 interface Attended {
   readonly caller: Caller
   readonly access: AccessControl
+  readonly address: string
 }
 
 const attended = new WeakMap<FastifyRequest, Attended>()
@@ -43,9 +46,18 @@ export function accessOf(request: FastifyRequest): AccessControl | undefined {
   return attended.get(request)?.access
 }
 
+/**
+ * Where a request comes from, as far as that is known: empty on a unix socket without a proxy that is trusted. It was noted when the request
+ * came in, since a connection that is gone has no address any more.
+ */
+export function addressOf(request: FastifyRequest): string {
+  return attended.get(request)?.address ?? ''
+}
+
 /** Says who sends a request. */
 export function attend(request: FastifyRequest, access: AccessControl, caller: Caller): void {
-  attended.set(request, { caller, access })
+  const address = attended.get(request)?.address ?? (request.ip as string | undefined) ?? ''
+  attended.set(request, { caller, access, address })
 }
 
 /** True when a request carries credentials that a client would take along to wherever it is redirected. */

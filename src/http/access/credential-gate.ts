@@ -32,6 +32,8 @@ const MOST_CREDENTIALS = 256
 
 interface Address {
   since: number
+  /** Number of different wrong credentials, also beyond those that are remembered. */
+  count: number
   readonly wrong: Set<string>
   readonly accepted: Set<string>
   blockedUntil: number
@@ -50,32 +52,37 @@ export class CredentialGate {
   }
 
   /**
-   * Lets a credential be checked, or not yet.
+   * Lets a credential be checked, or not yet. One that was never seen counts as wrong until {@link note} says otherwise: else a burst would
+   * be let in before the first answer.
    *
+   * @param address - empty when it is not known: strangers without address are not one guesser
    * @throws TooMany with the seconds to wait
    */
   admit(address: string, credential: string): void {
-    const known = this.#addresses.get(address)
-    if (known === undefined) return
-    const wait = known.blockedUntil - this.#now()
-    if (wait <= 0) return
+    if (address === '') return
+    const known = this.#known(address)
     const print = this.#print(credential)
     if (known.accepted.has(print) || known.wrong.has(print)) return
-    throw new TooMany('too many wrong tokens came from this address', Math.ceil(wait / 1000))
-  }
-
-  /** Notes what a check has found. */
-  note(address: string, credential: string, accepted: boolean): void {
-    const known = this.#known(address)
-    const set = accepted ? known.accepted : known.wrong
-    const print = this.#print(credential)
-    const before = set.size
-    if (set.size < MOST_CREDENTIALS) set.add(print)
-    if (accepted || set.size === before) return
-    const over = set.size - this.#limits.free
+    const wait = known.blockedUntil - this.#now()
+    if (wait > 0) {
+      throw new TooMany('too many wrong tokens came from this address', Math.ceil(wait / 1000))
+    }
+    known.count += 1
+    if (known.wrong.size < MOST_CREDENTIALS) known.wrong.add(print)
+    const over = known.count - this.#limits.free
     if (over <= 0) return
     const { firstWaitMs, longestWaitMs } = this.#limits
     known.blockedUntil = this.#now() + Math.min(firstWaitMs * 2 ** (over - 1), longestWaitMs)
+  }
+
+  /** Notes what the check of an admitted credential has found: it was made up, it counts, or neither (it counted once). */
+  note(address: string, credential: string, found: 'guessed' | 'accepted' | 'neither'): void {
+    const known = this.#addresses.get(address)
+    if (known === undefined || found === 'guessed') return
+    const print = this.#print(credential)
+    if (known.wrong.delete(print)) known.count -= 1
+    if (known.count <= this.#limits.free) known.blockedUntil = 0
+    if (found === 'accepted' && known.accepted.size < MOST_CREDENTIALS) known.accepted.add(print)
   }
 
   #known(address: string): Address {
@@ -84,7 +91,13 @@ export class CredentialGate {
     this.#addresses.delete(address)
     const fresh = found === undefined || now - found.since > this.#limits.windowMs
     const known = fresh
-      ? { since: now, wrong: new Set<string>(), accepted: new Set<string>(), blockedUntil: 0 }
+      ? {
+          since: now,
+          count: 0,
+          wrong: new Set<string>(),
+          accepted: new Set<string>(),
+          blockedUntil: 0,
+        }
       : found
     this.#addresses.set(address, known)
     const [oldest] = this.#addresses.keys()

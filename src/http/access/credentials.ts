@@ -28,7 +28,10 @@ export function credentialOf(request: FastifyRequest): Credential | undefined {
 
 /** A header that cannot be read is a credential too: one that does not count. */
 function fromHeader(header: string): Credential {
-  const [, scheme = '', rest = ''] = /^\s*(\S+)\s+(.*?)\s*$/s.exec(header) ?? []
+  const text = header.trim()
+  const blank = text.search(/\s/)
+  const scheme = blank === -1 ? '' : text.slice(0, blank)
+  const rest = blank === -1 ? '' : text.slice(blank).trim()
   const value = scheme.toLowerCase() === 'basic' ? fromBasic(rest) : rest
   return { kind: SIGNED.test(value) ? 'signed' : 'token', value }
 }
@@ -46,7 +49,7 @@ function fromBasic(encoded: string): string {
  * @param url - without the base path
  */
 export function withoutToken(request: IncomingMessage, url: string): string {
-  const [whole, token] = /^\/+~(rdp_\w+)(?=[/?]|$)/.exec(url) ?? []
+  const [whole, token] = /^\/+(?:~|%7[Ee])(rdp_\w+)(?=[/?]|$)/.exec(url) ?? []
   if (whole === undefined) return url
   request.headers.authorization ??= `Bearer ${token}`
   const rest = url.slice(whole.length)

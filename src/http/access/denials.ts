@@ -1,6 +1,7 @@
 /** Tells from a request that found nothing whether it asked for something that its caller may not see. */
 import type { Generation } from '../../archive/depot.ts'
 import { type CatalogueEntry, entriesOf, registryPathOf } from '../../domain/catalogue.ts'
+import { defaultTagOf } from '../../domain/genome.ts'
 import type { Rights } from '../../domain/rights.ts'
 
 // Further words of a path are no names of anything.
@@ -17,12 +18,23 @@ export function deniedSubject(
   rights: Rights,
   url: string,
 ): string | undefined {
+  return subjectOf(generation, url, entry => isHidden(generation, rights, entry))
+}
+
+/** What of the controlled was shown; undefined when nothing controlled is named in the URL. */
+export function seenSubject(generation: Generation, url: string): string | undefined {
+  return subjectOf(generation, url, entry => generation.access.isControlled(entry))
+}
+
+type Counts = (entry: CatalogueEntry) => boolean
+
+function subjectOf(generation: Generation, url: string, counts: Counts): string | undefined {
   const words = wordsOf(url)
   for (const word of words) {
     const entry = byDigest(generation, word)
-    if (entry !== undefined && isHidden(generation, rights, entry)) return registryPathOf(entry)
-    const denied = ofGenome(generation, rights, word, words)
-    if (denied !== undefined) return denied
+    if (entry !== undefined && counts(entry)) return registryPathOf(entry)
+    const found = ofGenome(generation, counts, word, words)
+    if (found !== undefined) return found
   }
   return undefined
 }
@@ -52,7 +64,7 @@ function byDigest({ catalogue, folder }: Generation, word: string): CatalogueEnt
 
 function ofGenome(
   generation: Generation,
-  rights: Rights,
+  counts: Counts,
   name: string,
   words: readonly string[],
 ): string | undefined {
@@ -62,16 +74,17 @@ function ofGenome(
   const named = entries.filter(({ asset }) =>
     words.some(word => word === asset.name || word.startsWith(`${asset.name}:`)),
   )
+  if (named.length === 0) {
+    return entries.length > 0 && entries.every(counts) ? genome.digest : undefined
+  }
   const tagged = named.filter(({ tag }) =>
     words.some(word => word === tag.name || word.endsWith(`:${tag.name}`)),
   )
-  const asked = [tagged, named].find(some => some.length > 0)
-  const hidden = (entry: CatalogueEntry) => isHidden(generation, rights, entry)
-  const denied = asked?.find(hidden)
-  if (denied !== undefined) return registryPathOf(denied)
-  return asked === undefined && entries.length > 0 && entries.every(hidden)
-    ? genome.digest
-    : undefined
+  // Without a tag the default one was meant.
+  const asked =
+    tagged.length > 0 ? tagged : named.filter(({ asset, tag }) => tag.name === defaultTagOf(asset))
+  const found = asked.find(counts)
+  return found && registryPathOf(found)
 }
 
 function isHidden({ access }: Generation, rights: Rights, entry: CatalogueEntry): boolean {

@@ -13,12 +13,18 @@ import { callerOf } from './caller.ts'
 export function demandSameOrigin(parts: RouteParts, request: FastifyRequest): void {
   const { origin } = request.headers
   const site = request.headers['sec-fetch-site']
-  const own = new URL(parts.absolute(request, '/')).origin
+  const own = ownOrigin(parts, request)
   const said = origin !== undefined || site !== undefined
   const foreign = (origin !== undefined && origin !== own) || !SAME_SITE.has(String(site ?? 'none'))
   if (foreign || (callerOf(request).byCookie === true && !said)) {
     throw new Forbidden('this was sent by a page of another site and is not done')
   }
+}
+
+/** No origin is equal to the one of a Host header that is none. */
+function ownOrigin(parts: RouteParts, request: FastifyRequest): string {
+  const url = parts.absolute(request, '/')
+  return URL.canParse(url) ? new URL(url).origin : ''
 }
 
 const SAME_SITE: ReadonlySet<string> = new Set(['same-origin', 'none'])

@@ -1,6 +1,7 @@
 /** Tokens that an identity provider has signed (OpenID Connect): who they are of, and which scopes that means here. */
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 import { IssuerUnreachable } from '../../domain/access-errors.ts'
+import { parseScope } from '../../domain/rights.ts'
 
 /** Which signed tokens count, and for what. */
 export interface SignedTokenSettings {
@@ -26,8 +27,8 @@ export interface SignedToken {
   readonly until: number
 }
 
-/** Checks a token; undefined when it does not count. */
-export type SignedTokenCheck = (token: string) => Promise<SignedToken | undefined>
+/** Checks a token: what it says, that its time is over, or undefined when it does not count. */
+export type SignedTokenCheck = (token: string) => Promise<SignedToken | 'expired' | undefined>
 
 // Asymmetric algorithms only: with a shared secret, or `none`, anybody could sign.
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA']
@@ -36,8 +37,10 @@ const CLOCK_TOLERANCE = 60
 const FETCH_TIMEOUT_MS = 5000
 /** Unknown key ids make the keys be fetched again, but not more often than this. */
 const KEY_COOLDOWN_MS = 10_000
-// Values of the claim that name a scope themselves carry this in front.
+// Values of the claim that name a scope themselves carry this in front. Only scopes of data: where users name their own groups, nobody
+// must be able to make an administrator of himself.
 const OWN_PREFIX = 'refdepot:'
+const OF_DATA: ReadonlySet<string> = new Set(['read', 'write', 'study'])
 
 /**
  * A check of tokens of one issuer. Keys are fetched when the first token comes, kept, and fetched again when a token names an unknown one.
@@ -72,6 +75,7 @@ export function signedTokenCheck(settings: SignedTokenSettings): SignedTokenChec
         error instanceof errors.JOSEError &&
         !(error instanceof errors.JWKSTimeout) &&
         error.code !== 'ERR_JOSE_GENERIC'
+      if (error instanceof errors.JWTExpired) return 'expired'
       if (aboutToken) return undefined
       throw new IssuerUnreachable(error)
     }
@@ -107,7 +111,11 @@ function scopesOf(payload: JWTPayload, { claim, scopes }: SignedTokenSettings): 
   const words = typeof value === 'string' ? value.split(/\s+/) : Array.isArray(value) ? value : []
   return words
     .filter(word => typeof word === 'string')
-    .flatMap(word =>
-      word.startsWith(OWN_PREFIX) ? [word.slice(OWN_PREFIX.length)] : (scopes.get(word) ?? []),
-    )
+    .flatMap(word => [...ownScope(word), ...(scopes.get(word) ?? [])])
+}
+
+function ownScope(word: string): string[] {
+  if (!word.startsWith(OWN_PREFIX)) return []
+  const text = word.slice(OWN_PREFIX.length)
+  return OF_DATA.has(parseScope(text)?.kind ?? '') ? [text] : []
 }

@@ -34,6 +34,8 @@ interface Account {
   balance: number
   at: number
   running: number
+  /** When it will be full again, ms since 1970. */
+  fullAt: number
 }
 
 interface Limit {
@@ -63,9 +65,10 @@ export class TransferLimits {
     const limits = this.#limitsFor(address, token)
     for (const limit of limits) this.#check(limit)
     const accounts = limits.map(limit => this.#account(limit))
-    for (const account of accounts) {
+    for (const [i, account] of accounts.entries()) {
       account.running += 1
       account.balance -= bytes
+      account.fullAt = fullAgain(account, limits[i]?.budget)
     }
     let ended = false
     return {
@@ -83,7 +86,8 @@ export class TransferLimits {
   #limitsFor(address: string, token: string | undefined): Limit[] {
     const { addressBytes, addressTransfers, tokenBytes, tokenTransfers } = this.#settings
     const limits: Limit[] = []
-    if (addressBytes !== undefined || addressTransfers !== undefined) {
+    // Callers of a unix socket have no address: they are not one caller.
+    if (address !== '' && (addressBytes !== undefined || addressTransfers !== undefined)) {
       const whose = 'this address'
       limits.push({
         key: `address ${address}`,
@@ -117,7 +121,7 @@ export class TransferLimits {
   #account({ key, budget }: Limit): Account {
     const now = this.#now()
     const full = budget?.bytes ?? 0
-    const account = this.#accounts.get(key) ?? { balance: full, at: now, running: 0 }
+    const account = this.#accounts.get(key) ?? { balance: full, at: now, running: 0, fullAt: now }
     if (budget !== undefined) {
       const income = ((now - account.at) / 1000) * (budget.bytes / budget.seconds)
       account.balance = Math.min(full, account.balance + income)
@@ -129,10 +133,20 @@ export class TransferLimits {
     return account
   }
 
+  /** Those that are full first; when all have used something, those that have been idle for longest. */
   #forgetIdle(): void {
-    for (const [key, account] of this.#accounts) {
-      if (this.#accounts.size <= MOST_ACCOUNTS / 2) return
-      if (account.running === 0) this.#accounts.delete(key)
+    const now = this.#now()
+    for (const onlyFull of [true, false]) {
+      for (const [key, { running, fullAt }] of this.#accounts) {
+        if (this.#accounts.size <= (onlyFull ? MOST_ACCOUNTS / 2 : MOST_ACCOUNTS)) break
+        if (running === 0 && (fullAt <= now || !onlyFull)) this.#accounts.delete(key)
+      }
     }
   }
+}
+
+function fullAgain({ balance, at }: Account, budget: ByteBudget | undefined): number {
+  return budget === undefined
+    ? at
+    : at + ((budget.bytes - balance) * budget.seconds * 1000) / budget.bytes
 }

@@ -1,10 +1,16 @@
 /** The archive folder as routes have it: it remembers of every blob which tag it belongs to, so that delivery knows a controlled one. */
-import type { ArchiveFolder, ListedFile } from '../../archive/archive-folder.ts'
+import type { ArchiveFacts, ArchiveFolder, ListedFile } from '../../archive/archive-folder.ts'
 import type { SideFile } from '../../archive/archive-places.ts'
-import type { ContentIndex, ViewName } from '../../archive/content-index.ts'
+import type { TagAddress, ViewName } from '../../archive/content-index.ts'
 import type { ArchiveDigests } from '../../archive/digest-ledger.ts'
 import type { AccessTable } from '../../domain/access.ts'
-import { type ArchiveForm, type CatalogueEntry, registryPathOf } from '../../domain/catalogue.ts'
+import {
+  type ArchiveForm,
+  type ArchiveMatch,
+  type CatalogueEntry,
+  registryPathOf,
+} from '../../domain/catalogue.ts'
+import type { VisibleCatalogue } from '../../domain/visible-catalogue.ts'
 import type { Blob } from '../../storage/blob.ts'
 
 /** What a blob is a part of. */
@@ -28,34 +34,77 @@ export function sameSubject(made: Blob, of: Blob): Blob {
   return made
 }
 
-/** An archive folder whose blobs are known; see the head of this file and `ArchiveFolder` for what the methods do. */
+/** What a visible folder is made of. */
+export interface VisibleParts {
+  readonly folder: ArchiveFolder
+  readonly access: AccessTable
+  readonly catalogue: VisibleCatalogue
+}
+
+/**
+ * An archive folder whose blobs are known; see the head of this file, and `ArchiveFolder` for what the methods do. It takes entries of the
+ * caller's catalogue only, and what it finds by digest is in that catalogue.
+ */
 export class VisibleFolder {
   readonly #folder: ArchiveFolder
   readonly #access: AccessTable
+  readonly #catalogue: VisibleCatalogue
 
-  constructor(folder: ArchiveFolder, access: AccessTable) {
+  constructor({ folder, access, catalogue }: VisibleParts) {
     this.#folder = folder
     this.#access = access
+    this.#catalogue = catalogue
   }
 
-  /** Hints from digests to tags; a tag that is found counts only when the caller's catalogue has it. */
-  get contents(): ContentIndex {
+  /** False while the folder is still being looked through: what is not known by digest may turn up. */
+  get isComplete(): boolean {
+    return this.#folder.contents.complete
+  }
+
+  /** Archives that are known to have this md5 or sha256. */
+  archivesWith(digest: string): { entry: CatalogueEntry; view: ViewName }[] {
     return this.#folder.contents
+      .archives(digest)
+      .flatMap(found => this.#entryAt(found).map(entry => ({ entry, view: found })))
+  }
+
+  /** Files that are known to have this sha256, plain or as `.gz`. */
+  filesWith(sha256: string): { entry: CatalogueEntry; path: string }[] {
+    return this.#folder.contents
+      .files(sha256)
+      .flatMap(found => this.#entryAt(found).map(entry => ({ entry, path: found.path })))
+  }
+
+  /** md5 of the archive that took the place of the one with this digest. */
+  replacementOf(digest: string): string | undefined {
+    return this.#folder.contents
+      .replaced(digest)
+      .find(replaced => this.#entryAt(replaced).length > 0)?.by
+  }
+
+  /** The archive whose computed sha256 this is, by its md5. */
+  archiveBySha256(sha256: string): ArchiveMatch | undefined {
+    const md5 = this.#folder.md5OfSha256(sha256)
+    return md5 === undefined ? undefined : this.#catalogue.archive(md5)
   }
 
   async archive(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<Blob> {
+    this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.archive(entry, form, alias))
   }
 
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
+    this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.view(entry, view))
   }
 
   async tar(entry: CatalogueEntry): Promise<Blob> {
+    this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.tar(entry))
   }
 
   async file(entry: CatalogueEntry, path: string): Promise<Blob> {
+    this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.file(entry, path), path)
   }
 
@@ -64,33 +113,44 @@ export class VisibleFolder {
     file: SideFile,
     form: ArchiveForm,
   ): Promise<Blob | undefined> {
+    this.#demandOwn(entry)
     const blob = await this.#folder.sideFile(entry, file, form)
     return blob && this.#note(entry, blob, file)
   }
 
-  files(entry: CatalogueEntry): Promise<ListedFile[]> {
+  async files(entry: CatalogueEntry): Promise<ListedFile[]> {
+    this.#demandOwn(entry)
     return this.#folder.files(entry)
   }
 
-  facts(entry: CatalogueEntry): ReturnType<ArchiveFolder['facts']> {
+  async facts(entry: CatalogueEntry): Promise<ArchiveFacts> {
+    this.#demandOwn(entry)
     return this.#folder.facts(entry)
   }
 
-  digests(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<ArchiveDigests> {
+  async digests(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<ArchiveDigests> {
+    this.#demandOwn(entry)
     return this.#folder.digests(entry, form, alias)
   }
 
-  legacyDigest(entry: CatalogueEntry, alias: string): Promise<string> {
+  async legacyDigest(entry: CatalogueEntry, alias: string): Promise<string> {
+    this.#demandOwn(entry)
     return this.#folder.legacyDigest(entry, alias)
-  }
-
-  md5OfSha256(sha256: string): string | undefined {
-    return this.#folder.md5OfSha256(sha256)
   }
 
   /** True when not everybody may see a tag. */
   isControlled(entry: CatalogueEntry): boolean {
     return this.#access.isControlled(entry)
+  }
+
+  #entryAt({ genome, asset, tag }: TagAddress): CatalogueEntry[] {
+    return [this.#catalogue.entry(genome, asset, tag) ?? []].flat()
+  }
+
+  /** A mistake of a route must not become a leak. */
+  #demandOwn({ genome, asset, tag }: CatalogueEntry): void {
+    const own = this.#catalogue.entry(genome.digest, asset.name, tag.name)
+    if (own?.tag !== tag) throw new Error('an entry of another catalogue was asked for')
   }
 
   #note(entry: CatalogueEntry, blob: Blob, part?: string): Blob {

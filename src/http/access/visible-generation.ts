@@ -1,7 +1,7 @@
 /** A generation as one caller may see it: the only form in which routes get one. */
 import { createHash } from 'node:crypto'
 import type { Generation } from '../../archive/depot.ts'
-import type { Rights } from '../../domain/rights.ts'
+import { NO_RIGHTS, type Rights } from '../../domain/rights.ts'
 import { type VisibleCatalogue, visibleTo } from '../../domain/visible-catalogue.ts'
 import { VisibleFolder } from './visible-folder.ts'
 
@@ -17,43 +17,56 @@ export interface VisibleGeneration {
 /** Makes the view of a generation for a caller. */
 export type Viewing = (generation: Generation, rights: Rights) => VisibleGeneration
 
-// Callers with other rights than these see a view that is made anew; a view of a large catalogue takes tens of megabytes.
-const MOST_VIEWS = 8
+// Callers with other rights than those remembered see a view that is made anew. A view takes some hundred bytes a tag, so that so many
+// tags may be in all views together; the view of everybody is never given up.
+const MOST_TAGS = 300_000
+const FEWEST_VIEWS = 8
 const MOST_RIGHTS = 1000
 
 /** Views by what is hidden, and by rights which of them. */
 interface Views {
   readonly byHidden: Map<string, VisibleGeneration>
   readonly byRights: Map<string, string>
+  /** The view of those without any rights. */
+  readonly everybody: { readonly sign: string; readonly view: VisibleGeneration }
 }
 
 /** A viewing that makes one view for all callers from whom the same is hidden. */
 export function sharedViews(): Viewing {
   const all = new WeakMap<Generation, Views>()
   return (generation, rights) => {
-    let views = all.get(generation)
-    if (views === undefined) {
-      views = { byHidden: new Map(), byRights: new Map() }
-      all.set(generation, views)
-    }
-    const { byHidden, byRights } = views
+    const views = all.get(generation) ?? newViews(generation)
+    all.set(generation, views)
+    const { byHidden, byRights, everybody } = views
+    if (rights.key === '') return everybody.view
     const sign = byRights.get(rights.key) ?? signOf(generation, rights)
-    const view = byHidden.get(sign) ?? viewOf(generation, rights)
     remember(byRights, rights.key, sign, MOST_RIGHTS)
-    remember(byHidden, sign, view, MOST_VIEWS)
+    if (sign === everybody.sign) return everybody.view
+    const view = byHidden.get(sign) ?? viewOf(generation, rights)
+    remember(byHidden, sign, view, mostViews(generation))
     return view
   }
+}
+
+function newViews(generation: Generation): Views {
+  const everybody = { sign: signOf(generation, NO_RIGHTS), view: viewOf(generation, NO_RIGHTS) }
+  return { byHidden: new Map(), byRights: new Map(), everybody }
 }
 
 /** The view of a generation for these rights. */
 function viewOf(generation: Generation, rights: Rights): VisibleGeneration {
   const { access, folder, loadedAt } = generation
+  const catalogue = visibleTo(rights, generation)
   return {
-    catalogue: visibleTo(rights, generation),
-    folder: new VisibleFolder(folder, access),
+    catalogue,
+    folder: new VisibleFolder({ folder, access, catalogue }),
     loadedAt,
     restricts: access.restricts,
   }
+}
+
+function mostViews({ catalogue }: Generation): number {
+  return Math.max(FEWEST_VIEWS, Math.floor(MOST_TAGS / Math.max(1, catalogue.archiveCount)))
 }
 
 /** Equal for rights from which the same is hidden. */

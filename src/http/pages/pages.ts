@@ -22,7 +22,8 @@ export interface Pages {
 
 /** What every page of a request is made with. */
 export function pageSettings(parts: RouteParts, request: FastifyRequest): PageSettings {
-  const { credentials, name, rights } = callerOf(request)
+  const { credentials, name, rights, byLink } = callerOf(request)
+  if (byLink === true) return parts.settings
   if (credentials === 'valid') {
     return { ...parts.settings, viewer: { name, isAdmin: rights.isAdmin } }
   }

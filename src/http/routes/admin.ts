@@ -7,7 +7,7 @@ import { InvalidParameter } from '../../domain/errors.ts'
 import type { State } from '../../state/open-state.ts'
 import { expiryOf, tokenJson } from '../../state/token-form.ts'
 import type { AccessControl } from '../access/access-control.ts'
-import { callerOf } from '../access/caller.ts'
+import { addressOf, callerOf } from '../access/caller.ts'
 import { demandSameOrigin } from '../access/same-origin.ts'
 import { html, json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
@@ -157,7 +157,12 @@ function readAudit(parts: RouteParts, access: AccessControl): Handler {
       ...(actor !== undefined && { actor }),
       ...(action !== undefined && { action }),
     })
-    access.trail.note({ actor: by, action: 'audit-read', subject: 'audit', address: request.ip })
+    access.trail.note({
+      actor: by,
+      action: 'audit-read',
+      subject: 'audit',
+      address: addressOf(request),
+    })
     const blob = wantsPage(request)
       ? html(auditPage(pageSettings(parts, request), rows))
       : json(rows)

@@ -10,7 +10,7 @@ import { Rights } from '../../domain/rights.ts'
 import { type Blob, sliceBlob } from '../../storage/blob.ts'
 import type { ByteRange } from '../../storage/store.ts'
 import type { AccessControl } from '../access/access-control.ts'
-import { ANONYMOUS, attend, type Caller, callerOf } from '../access/caller.ts'
+import { ANONYMOUS, addressOf, attend, type Caller, callerOf } from '../access/caller.ts'
 import { type LinkGrant, linkPath, readLink } from '../access/signed-link.ts'
 import { sameSubject, type VisibleFolder } from '../access/visible-folder.ts'
 import { json } from '../answers.ts'
@@ -68,7 +68,7 @@ export function linkRoutes(app: FastifyInstance, parts: RouteParts, access: Acce
         actor: callerOf(request).name,
         action: 'link-created',
         subject: subject.trim(),
-        address: request.ip,
+        address: addressOf(request),
       })
     }
     const expires_at = new Date(grant.expiresAt).toISOString()
@@ -111,6 +111,10 @@ async function grantFor(
 ): Promise<{ grant: LinkGrant; name: string; size: number }> {
   const { file = '', format = 'tgz', expires, range, bind } = request.query as LinkQuery
   const caller = callerOf(request)
+  if (bind === 'address' && addressOf(request) === '') {
+    const message = 'bind: the address of the caller is not known here; ask without it'
+    throw new InvalidParameter('bind', message)
+  }
   const madeAt = Date.now()
   const seconds = lifetime(expires, access.linkLifetime)
   const expiresAt = Math.min(
@@ -127,7 +131,7 @@ async function grantFor(
     madeAt,
     expiresAt,
     issuer: issuer(caller),
-    ...(bind === 'address' && { address: request.ip }),
+    ...(bind === 'address' && { address: addressOf(request) }),
   }
   const name = nameOf(entry, grant)
   const blob = await blobOf(folder, entry, grant, name)
@@ -149,18 +153,23 @@ async function issuerOf(
   grant: LinkGrant,
   request: FastifyRequest,
 ): Promise<Caller> {
-  if (grant.address !== undefined && grant.address !== request.ip) {
+  if (grant.address !== undefined && grant.address !== addressOf(request)) {
     throw new LinkInvalid('this link works from another address only')
   }
   const { issuer: by } = grant
   if (by.kind === 'anonymous') return ANONYMOUS
   if (by.kind === 'signed') {
-    return { rights: new Rights(by.scopes), name: by.name, credentials: 'valid' }
+    return {
+      rights: new Rights(by.scopes),
+      name: `${by.name} (link)`,
+      credentials: 'valid',
+      byLink: true,
+    }
   }
   const caller = await access.authenticator.tokenCaller(by.id)
   if (caller === undefined) throw new LinkInvalid('the token of this link counts no more')
   access.trail.used(by.id)
-  return { ...caller, name: `${caller.name} (link)` }
+  return { ...caller, name: `${caller.name} (link)`, byLink: true }
 }
 
 function blobOf(

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
 import type { AccessControl } from '../access/access-control.ts'
-import { type Caller, callerOf } from '../access/caller.ts'
+import { addressOf, type Caller, callerOf } from '../access/caller.ts'
 import { SESSION_COOKIE } from '../access/credentials.ts'
 import { demandSameOrigin } from '../access/same-origin.ts'
 import { html, json } from '../answers.ts'
@@ -75,10 +75,12 @@ async function logIn(
   const { token, next } = request.body as LoginForm
   const caller = await access.authenticator.check(
     { kind: 'token', value: token.trim() },
-    request.ip,
+    addressOf(request),
   )
   const { tokenId } = caller
   if (tokenId === undefined) {
+    const event = { actor: 'anonymous', action: 'credentials-refused', subject: 'login' } as const
+    access.trail.note({ ...event, address: addressOf(request) })
     const problem = `This token is not accepted: ${caller.reason}.`
     return showLogin(parts, request, reply, { next: ownPath(next), problem })
   }
@@ -91,7 +93,7 @@ async function logIn(
     actor: caller.name,
     action: 'login',
     subject: 'browser',
-    address: request.ip,
+    address: addressOf(request),
   })
   return reply
     .setCookie(SESSION_COOKIE, cookie, { ...cookieOptions(parts, request), expires: until })
@@ -109,7 +111,12 @@ async function logOut(
   const { cookie, name } = callerOf(request)
   if (cookie !== undefined) {
     await (await access.state.open()).sessions.end(cookie)
-    access.trail.note({ actor: name, action: 'logout', subject: 'browser', address: request.ip })
+    access.trail.note({
+      actor: name,
+      action: 'logout',
+      subject: 'browser',
+      address: addressOf(request),
+    })
   }
   return reply
     .clearCookie(SESSION_COOKIE, cookieOptions(parts, request))
@@ -150,7 +157,7 @@ async function introspected(
   const asking = callerOf(request)
   if (asking.credentials !== 'valid') throw new LoginRequired()
   const kind = /^eyJ[\w-]*\./.test(token) ? 'signed' : 'token'
-  const asked = await access.authenticator.check({ kind, value: token }, request.ip)
+  const asked = await access.authenticator.check({ kind, value: token }, addressOf(request))
   const isSelf = asked.credentials === 'valid' && asked.name === asking.name
   if (!isSelf && !asking.rights.mayIntrospect) {
     throw new Forbidden('this needs a token with the scope introspect')
@@ -159,7 +166,7 @@ async function introspected(
     actor: asking.name,
     action: 'introspected',
     subject: asked.credentials === 'valid' ? asked.name : 'a token that does not count',
-    address: request.ip,
+    address: addressOf(request),
   })
   if (asked.credentials !== 'valid') return { active: false }
   return { active: true, token_type: 'Bearer', ...(await claimsOf(access, asked)) }

@@ -2,8 +2,6 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { archiveName } from '../../archive/archive-places.ts'
-import type { TagAddress } from '../../archive/content-index.ts'
-import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { isMd5, isSha256 } from '../../domain/digest.ts'
 import { ArchiveReplaced, DigestPending, NotInCatalogue } from '../../domain/errors.ts'
 import type { Blob } from '../../storage/blob.ts'
@@ -41,44 +39,33 @@ async function archiveOf(
   { catalogue, folder }: VisibleGeneration,
   digest: string,
 ): Promise<{ blob: Blob; filename: string }> {
-  const md5 = isSha256(digest) ? folder.md5OfSha256(digest) : digest
-  const match = md5 !== undefined && isMd5(md5) ? catalogue.archive(md5) : undefined
+  const match = isSha256(digest)
+    ? folder.archiveBySha256(digest)
+    : isMd5(digest)
+      ? catalogue.archive(digest)
+      : undefined
   if (match !== undefined) {
     return { blob: await folder.archive(match, match.form), filename: archiveName(match) }
   }
-  for (const found of folder.contents.archives(digest)) {
-    const entry = entryAt({ catalogue }, found)
-    if (entry === undefined) continue
-    const blob = await folder.view(entry, found)
+  for (const { entry, view } of folder.archivesWith(digest)) {
+    const blob = await folder.view(entry, view)
     if (blob.digests.md5 === digest || blob.digests.sha256 === digest) {
       return { blob, filename: archiveName(entry) }
     }
     await blob.close()
   }
-  for (const replaced of folder.contents.replaced(digest)) {
-    if (entryAt({ catalogue }, replaced) !== undefined) {
-      throw new ArchiveReplaced(digest, replaced.by)
-    }
-  }
-  throw unknown(folder.contents.complete, 'archive', digest, 'the md5 or sha256 of an archive')
+  const replacement = folder.replacementOf(digest)
+  if (replacement !== undefined) throw new ArchiveReplaced(digest, replacement)
+  throw unknown(folder.isComplete, 'archive', digest, 'the md5 or sha256 of an archive')
 }
 
-async function objectOf({ catalogue, folder }: VisibleGeneration, digest: string): Promise<Blob> {
-  for (const { path, ...address } of folder.contents.files(digest)) {
-    const entry = entryAt({ catalogue }, address)
-    if (entry === undefined) continue
+async function objectOf({ folder }: VisibleGeneration, digest: string): Promise<Blob> {
+  for (const { entry, path } of folder.filesWith(digest)) {
     const blob = await folder.file(entry, path)
     if (blob.digests.sha256 === digest) return blob
     await blob.close()
   }
-  throw unknown(folder.contents.complete, 'file', digest, 'the sha256 of a file')
-}
-
-function entryAt(
-  { catalogue }: Pick<VisibleGeneration, 'catalogue'>,
-  { genome, asset, tag }: TagAddress,
-): CatalogueEntry | undefined {
-  return catalogue.entry(genome, asset, tag)
+  throw unknown(folder.isComplete, 'file', digest, 'the sha256 of a file')
 }
 
 /** What is not known while the folder is still being looked through may turn up. */

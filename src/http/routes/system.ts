@@ -2,7 +2,8 @@
 
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import type { CheckProgress } from '../../archive/check-progress.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
+import type { VisibleHealth } from '../access/visible-health.ts'
 import { json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
@@ -53,7 +54,11 @@ export function systemRoutes(app: FastifyInstance, parts: RouteParts): void {
     'What is loaded, how far the background check of the archives is, and what it found damaged.',
   )
   app.get('/readyz', { schema: ready }, (request, reply) =>
-    deliver(request, reply, json(readiness(parts, parts.generationFor(request)))),
+    deliver(
+      request,
+      reply,
+      json(readiness(parts.generationFor(request), parts.healthFor(request))),
+    ),
   )
   const info = schema('service_info', 'What this server is', 'GA4GH service info of this server.')
   app.get('/service-info', { schema: info }, (request, reply) =>
@@ -61,12 +66,7 @@ export function systemRoutes(app: FastifyInstance, parts: RouteParts): void {
   )
 }
 
-type Seen = ReturnType<RouteParts['generationFor']>
-
-function readiness({ health }: RouteParts, { catalogue, loadedAt }: Seen): object {
-  const visible = health.damages.filter(
-    damage => catalogue.resolve(damage.registryPath) !== undefined,
-  )
+function readiness({ catalogue, loadedAt }: VisibleGeneration, health: VisibleHealth): object {
   const message = catalogue.archiveCount === 0 ? { message: NOTHING_ARCHIVED } : {}
   return {
     status: 'ready',
@@ -76,20 +76,13 @@ function readiness({ health }: RouteParts, { catalogue, loadedAt }: Seen): objec
       archives: catalogue.archiveCount,
       loaded_at: loadedAt.toISOString(),
       // Only that it failed: the reason names paths and stands in the log.
-      reload_failed: health.reloadError !== undefined,
+      reload_failed: health.reloadFailed,
     },
-    check: { ...progressOf(health.progress, catalogue.archiveCount), damaged: visible.length },
-    damaged: visible
+    check: { ...health.progress, damaged: health.damages.length },
+    damaged: health.damages
       .slice(0, MOST_NAMED)
       .map(({ registryPath, file, problem }) => ({ registry_path: registryPath, file, problem })),
   }
-}
-
-/** In the numbers of what the caller sees: the true ones would tell how much there is besides. */
-function progressOf(progress: CheckProgress, archives: number): CheckProgress {
-  const { state, checked, total } = progress
-  const done = total === 0 ? 0 : checked / total
-  return { state, checked: Math.floor(done * archives), total: total === 0 ? 0 : archives }
 }
 
 function serviceInfo({ settings }: RouteParts): object {

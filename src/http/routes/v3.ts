@@ -334,7 +334,10 @@ function fileAddress(call: RefgenieCall): string {
   const value = key === 'dir' ? '.' : listed
   const path = found(value, `No such seek_key (${genome}/${asset}.${key}:${tag}) on server`)
   const inFolder = path === '.' ? '' : path
-  const prefix = classPrefix(catalogue, call.query('remoteClass') ?? REMOTE_CLASS)
+  // What is controlled is read from here: a public store has no copy, and would not ask who reads it.
+  const prefix = call.generation.folder.isControlled(entry)
+    ? undefined
+    : classPrefix(catalogue, call.query('remoteClass') ?? REMOTE_CLASS)
   if (prefix !== undefined) return `${prefix}/${entry.genome.digest}/${asset}__${tag}/${inFolder}`
   const file = inFolder.split('/').map(encodeURIComponent).join('/')
   return call.absolute(

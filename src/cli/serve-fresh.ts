@@ -1,0 +1,112 @@
+/** Keeps a running server fresh: reloads when a config changes, checks archives in the background, says what an operator should know. */
+import type { Logger } from 'pino'
+import { watchFiles } from '../archive/config-watch.ts'
+import type { Depot, Generation } from '../archive/depot.ts'
+import { isReserved } from '../domain/reserved-words.ts'
+import type { AccessControl } from '../http/access/access-control.ts'
+import { NOTHING_ARCHIVED } from '../http/pages/genome-pages.ts'
+
+// How often it is looked whether an archive was seen in a new state.
+const RECHECK_MS = 1000
+
+/** What is kept fresh. */
+export interface Fresh {
+  readonly depot: Depot
+  readonly access: AccessControl
+  readonly logger: Logger
+}
+
+/** What an operator should know of a new catalogue. */
+export function tell(logger: Logger, generation: Generation): void {
+  const { catalogue, archiveFolder, configFile: config, notes, access } = generation
+  const controlled = access.restricts ? { controlled: access.size } : {}
+  const counts = {
+    genomes: catalogue.genomes.length,
+    archives: catalogue.archiveCount,
+    ...controlled,
+  }
+  logger.info({ config, archiveFolder, ...counts }, 'catalogue loaded')
+  for (const note of notes) logger.warn(note)
+  if (catalogue.archiveCount === 0) logger.warn(NOTHING_ARCHIVED)
+  for (const genome of catalogue.genomes) {
+    for (const alias of genome.aliases.filter(isReserved)) {
+      logger.warn(`genome '${alias}' has a reserved name: native URLs reach it by digest only`)
+    }
+  }
+}
+
+/**
+ * Reloads when a config file changes or SIGHUP comes; a broken config is reported and the old catalogue stays.
+ *
+ * @param seconds - between two looks at the files; 0 = only on SIGHUP
+ * @returns a function that stops it
+ */
+export function keepFresh(fresh: Fresh, seconds: number): () => void {
+  const { depot, logger } = fresh
+  const reload = () => {
+    const before = depot.current
+    depot.reload().then(
+      after => reloaded(fresh, before, after),
+      error =>
+        logger.error({ err: error }, 'the changed config is broken; the old catalogue stays'),
+    )
+  }
+  process.on('SIGHUP', reload)
+  // An archive that was replaced without a change of the config is hashed anew soon after somebody has asked for it.
+  const recheck = () => {
+    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) {
+      void checkInBackground(fresh)
+    }
+  }
+  const timer = setInterval(recheck, RECHECK_MS)
+  timer.unref()
+  const stop =
+    seconds > 0
+      ? watchFiles(
+          () => depot.current.files,
+          reload,
+          seconds * 1000,
+          depot.current.loadedAt.getTime(),
+        )
+      : () => {}
+  return () => {
+    clearInterval(timer)
+    stop()
+    process.off('SIGHUP', reload)
+  }
+}
+
+async function reloaded(fresh: Fresh, before: Generation, after: Generation): Promise<void> {
+  const { access, logger } = fresh
+  tell(logger, after)
+  warnOfChange(logger, before, after)
+  if (after.access.restricts) {
+    await access.state
+      .open()
+      .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
+  }
+  await checkInBackground(fresh)
+}
+
+/** A change that opens something, or that this process cannot follow, is worth a word. */
+function warnOfChange(logger: Logger, before: Generation, after: Generation): void {
+  const [was, is] = [before.access.size, after.access.size]
+  if (is < was) logger.warn({ was, is }, 'less is controlled than before the change')
+  if (JSON.stringify(before.settings) !== JSON.stringify(after.settings)) {
+    logger.warn('the refdepot section of the config has changed; restart the server to apply it')
+  }
+}
+
+/** Checks every archive; what is damaged goes to the log. */
+export async function checkInBackground({ depot, logger }: Fresh): Promise<void> {
+  try {
+    for (const damage of await depot.check()) {
+      logger.error({ ...damage }, 'an archive is damaged')
+    }
+    if (depot.current.ledger.memoryOnly) {
+      logger.warn('computed digests cannot be kept; give a writable folder with --state-folder')
+    }
+  } catch (error) {
+    logger.error({ err: error }, 'the check of the archives failed')
+  }
+}

@@ -1,0 +1,109 @@
+/** A server whose config is broken or gone serves what it served before, and nothing else in its place. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { watchFiles } from '../../src/archive/config-watch.ts'
+import { Depot } from '../../src/archive/depot.ts'
+import { controlledFolder } from '../support/controlled-folder.ts'
+
+/** A build config beside an archive folder with the config that the archiver wrote, and an older copy of it without marks. */
+async function withStrayCopy(t: Test) {
+  const folder = await controlledFolder(t)
+  const server = folder.config
+  await rm(folder.without)
+  const text = await readFile(server, 'utf8')
+  await writeFile(join(folder.archiveFolder, 'zz_backup.yaml'), text)
+  await writeFile(server, text.replaceAll(/^( +)aliases:/gm, '$1access: controlled\n$1aliases:'))
+  const build = join(folder.archiveFolder, '..', 'build')
+  await mkdir(build)
+  const config = join(build, 'genome_config.yaml')
+  await writeFile(
+    config,
+    text.replaceAll(/^ +(?:archive_digest|archive_size|legacy_archive_digest):.*\n/gm, ''),
+  )
+  return { ...folder, config, server, text }
+}
+
+t.test('a config that is broken or gone is not replaced by a stray copy', async t => {
+  const { config, server, archiveFolder } = await withStrayCopy(t)
+  const good = await readFile(server, 'utf8')
+  const depot = await Depot.open({ config, archiveFolder })
+  t.teardown(() => depot.close())
+  t.equal(depot.current.configFile, server)
+  const size = depot.current.access.size
+  t.ok(size >= 6)
+  for (const broken of ['\n : : [', 'genomes: [x]', undefined]) {
+    if (broken === undefined) await rm(server)
+    else await writeFile(server, good + broken)
+    await t.rejects(depot.reload())
+    t.ok(depot.reloadError)
+    t.equal(depot.current.access.size, size)
+    t.ok(depot.current.files.includes(server), 'it is still watched')
+  }
+  await writeFile(server, good)
+  await depot.reload()
+  t.equal(depot.reloadError, undefined)
+  await writeFile(server, good.replaceAll(/^ +archive_(?:digest|size):.*\n/gm, ''))
+  await depot.reload()
+  t.equal(depot.current.configFile, server, 'also when nothing is archived in it any more')
+  t.equal(depot.current.catalogue.archiveCount, 0)
+})
+
+t.test('a server does not begin with a stray copy in the place of a broken config', async t => {
+  const { config, server, archiveFolder } = await withStrayCopy(t)
+  await writeFile(server, ': [')
+  await t.rejects(Depot.open({ config, archiveFolder }), { code: 'config-invalid' })
+  await rm(server)
+  const depot = await Depot.open({ config, archiveFolder })
+  t.match(
+    depot.current.configFile,
+    /zz_backup/,
+    'where there is none at all, what is there is served',
+  )
+  t.match(depot.current.notes.join(), /nothing archived in it; serving .*zz_backup/)
+  await depot.close()
+  await writeFile(join(archiveFolder, 'aa_other.yaml'), 'no: [config')
+  await (await Depot.open({ config, archiveFolder })).close()
+})
+
+t.test('the reload that was asked for last counts', async t => {
+  const folder = await controlledFolder(t)
+  const { config, archiveFolder, policy } = folder
+  const depot = await Depot.open({ config, archiveFolder, policy })
+  t.teardown(() => depot.close())
+  // The first reload hangs while it reads an open policy; the second one finds a strict one.
+  await rm(policy)
+  execFileSync('mkfifo', [policy])
+  const first = depot.reload()
+  await new Promise(done => setTimeout(done, 50))
+  const second = depot.reload()
+  const pipe = createWriteStream(policy)
+  pipe.end('default: open\n')
+  await once(pipe, 'close')
+  await first
+  await rm(policy)
+  await writeFile(policy, 'default: controlled\n')
+  // The second one may have begun to read the pipe already.
+  await Promise.race([second, new Promise(done => setTimeout(done, 300))])
+  await copyFile(policy, `${policy}.copy`)
+  await depot.reload()
+  t.ok(depot.current.access.size > 4)
+})
+
+t.test('a file that has changed since it was read is noticed at the first look', async t => {
+  const file = join(t.testdir({ 'a.yaml': 'x' }), 'a.yaml')
+  const noticed = await new Promise<boolean>(done => {
+    const stop = watchFiles(
+      () => [file],
+      () => done(true),
+      20,
+      Date.now() - 60_000,
+    )
+    t.teardown(stop)
+    setTimeout(() => done(false), 2000).unref()
+  })
+  t.ok(noticed)
+})
