@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { Depot } from '../archive/depot.ts'
-import { SETTINGS } from '../config/settings.ts'
-import { accessControl } from '../http/access/access-control.ts'
+import { resolveSettings, SETTINGS } from '../config/settings.ts'
 import { buildApp } from '../http/app.ts'
 import { adminDocument } from '../http/documents.ts'
 import { STATUS } from '../http/errors.ts'
-import { LazyState } from '../state/lazy-state.ts'
+import { serveAccess } from './serve-access.ts'
 import { packageVersion } from './version.ts'
 
 /** Path in the repository → content. */
@@ -32,11 +31,10 @@ async function openApiDocuments(): Promise<{ open: object; admin: object }> {
     await writeFile(config, 'genomes: {}\n')
     const depot = await Depot.open({ config })
     const settings = { version: packageVersion(), basePath: '', trustProxy: [], title: 'refdepot' }
-    const access = accessControl({
-      state: new LazyState(join(folder, 'state.sqlite')),
-      onError: () => {},
-    })
-    const app = await buildApp({ depot, access, logger: pino({ level: 'silent' }), settings })
+    const logger = pino({ level: 'silent' })
+    const defaults = resolveSettings({ flags: {}, environment: {}, file: {} })
+    const access = serveAccess(defaults, folder, logger)
+    const app = await buildApp({ depot, access, logger, settings })
     await app.ready()
     const documents = { open: app.swagger(), admin: adminDocument(app) }
     await app.close()

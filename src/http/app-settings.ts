@@ -20,7 +20,7 @@ export interface AppSettings {
 }
 
 /** Who looks at a page, as far as the page shows it. */
-export interface Viewer {
+interface Viewer {
   /** Undefined for somebody who has not logged in. */
   readonly name?: string
   readonly isAdmin: boolean

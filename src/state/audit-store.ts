@@ -5,7 +5,7 @@ import { patiently } from './patiently.ts'
 import type { AuditTable, Tables } from './schema.ts'
 
 /** What happens that is worth a row. */
-export type AuditAction =
+type AuditAction =
   | 'read'
   | 'seen'
   | 'link-created'

@@ -8,7 +8,7 @@ const LOOK_MS = 1000
 
 interface Opened {
   readonly state: State
-  readonly inode: number
+  readonly inode: number | undefined
 }
 
 /** Where the state is, and the state once it was needed. */
@@ -67,7 +67,7 @@ export class LazyState {
   async #open(): Promise<Opened> {
     const { openState } = await import('./open-state.ts')
     const state = await openState(this.path)
-    this.#opened = { state, inode: (await inodeOf(this.path)) ?? 0 }
+    this.#opened = { state, inode: await inodeOf(this.path) }
     return this.#opened
   }
 }

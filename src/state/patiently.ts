@@ -8,8 +8,8 @@ const FIRST_WAIT_MS = 5
 const LONGEST_WAIT_MS = 250
 
 /** Does something with a database, again and again for some time while that is busy. It must be fine to do it twice. */
-export async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  const until = Date.now() + PATIENCE_MS
+export async function patiently<T>(work: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  const until = Date.now() + patienceMs
   for (let pause = FIRST_WAIT_MS; ; pause = Math.min(pause * 2, LONGEST_WAIT_MS)) {
     try {
       return await work()

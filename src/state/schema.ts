@@ -17,7 +17,7 @@ export interface TokenTable {
 }
 
 /** A browser that has logged in with a token. */
-export interface SessionTable {
+interface SessionTable {
   /** SHA-256 of the cookie, hex. */
   hash: string
   token_id: string
@@ -40,7 +40,7 @@ export interface AuditTable {
 }
 
 /** Keys that this installation made for itself. */
-export interface KeyTable {
+interface KeyTable {
   name: string
   /** base64url. */
   value: string

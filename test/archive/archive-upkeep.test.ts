@@ -98,9 +98,9 @@ t.test('archives of refgenieserver are repacked; old digests stay known', async 
   )
   const depot = await Depot.open({ config, archiveFolder: folder })
   t.same(await depot.check(), [])
-  t.match(depot.current.folder.contents.replaced(old?.archive_digest as string), {
-    by: tag?.archive_digest,
-  })
+  t.match(depot.current.folder.contents.replaced(old?.archive_digest as string), [
+    { by: tag?.archive_digest },
+  ])
   await depot.close()
   const bwa = await importArchives(await openServerTarget(config, folder), {
     registryPaths: ['t7/bwa_index'],

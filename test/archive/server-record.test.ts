@@ -146,3 +146,41 @@ t.test('a tag is removed with what becomes empty, and relatives forget it', asyn
   removeTag(config, { ...ARCHIVED, genome: 'nope' })
   t.same(Object.keys(config.genomes ?? {}), ['g', 'h', 'k'])
 })
+
+t.test(
+  'what the source says of access is carried over, and what it does not speak of stays',
+  async t => {
+    const source: RawConfig = {
+      genomes: {
+        g: {
+          access: 'controlled',
+          assets: { a: { study: ['S'], tags: { t: { access: 'open' }, u: { study: 'T' } } } },
+        },
+        h: { assets: { x: { access: 'controlled', tags: { y: { access: 'controlled' } } } } },
+      },
+    }
+    const config: RawConfig = {
+      genomes: {
+        g: { assets: { a: { tags: { t: { access: 'controlled', study: 'OLD' }, u: {} } } } },
+      },
+    }
+    followSource(config, source)
+    const marks = {
+      g: {
+        access: 'controlled',
+        assets: {
+          a: { study: ['S'], tags: { t: { access: 'open', study: 'OLD' }, u: { study: 'T' } } },
+        },
+      },
+      h: { assets: { x: { access: 'controlled', tags: { y: { access: 'controlled' } } } } },
+    }
+    t.match(config.genomes, marks)
+    recordArchive(config, source, { ...ARCHIVED, genome: 'g', asset: 'a', tag: 't' })
+    t.match(config.genomes, marks)
+    followSource(config, { genomes: { g: { assets: { a: { tags: { t: {} } } } } } })
+    t.match(config.genomes, marks, 'a tool that dropped the keys opens nothing')
+    const fresh: RawConfig = {}
+    recordArchive(fresh, source, { ...ARCHIVED, genome: 'h', asset: 'x', tag: 'y' })
+    t.match(fresh.genomes?.h, marks.h)
+  },
+)

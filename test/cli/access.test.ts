@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { makeToken } from '../../src/state/token-secret.ts'
 import { bearer } from '../support/controlled-app.ts'
 import { controlledFolder, PANEL } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
@@ -315,3 +316,42 @@ t.test('all settings of access reach the server', async t => {
   await server.stop()
   t.match((await runHere(['audit', '-c', config])).stdout, /denied +\w+ +1 +127\.0\.0\.1\n/)
 })
+
+t.test('an audit that cannot be written is told in the log, and open assets go on', async t => {
+  const { config, policy, archiveFolder } = await controlledFolder(t)
+  const server = await serveCli(t, ['-c', config, '--policy', policy])
+  const state = join(archiveFolder, '.refdepot/state.sqlite')
+  await rename(state, `${state}.away`)
+  t.equal((await fetch(`${server.url}/hush/assets`)).status, 404)
+  t.match(await server.logged(/audit cannot be written/), {
+    err: { message: /was replaced or removed while this server runs; restart the server/ },
+  })
+  t.equal((await fetch(`${server.url}/t7/assets/fasta`)).status, 200)
+  t.equal(
+    (await fetch(`${server.url}/t7/assets/fasta`, { headers: bearer(makeToken().token) })).status,
+    503,
+  )
+})
+
+t.test(
+  'a server that learns of controlled assets while it runs warns of what is opened, and of what needs a restart',
+  async t => {
+    const { config, policy } = await controlledFolder(t)
+    await writeFile(policy, 'default: open')
+    const server = await serveCli(t, ['-c', config, '--policy', policy, '--watch-interval', '0.1'])
+    await writeFile(policy, 'default: controlled')
+    for (
+      let i = 0;
+      i < 100 && (await fetch(`${server.url}/t7/assets/fasta`)).status === 200;
+      i += 1
+    )
+      await new Promise(done => setTimeout(done, 50))
+    await fetch(`${server.url}/t7/assets/fasta`)
+    await writeFile(policy, 'default: open')
+    t.match(await server.logged(/less is controlled than before/), { was: 6, is: 0 })
+    await writeFile(config, `${await readFile(config, 'utf8')}refdepot:\n  title: mine\n`)
+    await server.logged(/refdepot section of the config has changed; restart/)
+    await server.stop()
+    t.match((await runHere(['audit', '-c', config])).stdout, /anonymous +denied/)
+  },
+)

@@ -61,6 +61,10 @@ t.test('a policy closes genomes, assets, tags and whatever a study matches', asy
       'studies: {S: {access: open, paths: [lambda/*]}, T: {paths: [t7/panel]}}',
       ['t7/panel:default T'],
     ],
+    [
+      'genomes: {t7: {assets: {fasta: {access: open, tags: }}}, lambda: {access: x, assets: }}',
+      ['lambda/fasta:default'],
+    ],
     ['genomes: {lambda: {study: }}', ['lambda/fasta:default']],
     ['genomes: {lambda: {study: []}}', ['lambda/fasta:default']],
     ['genomes: {lambda: {study: [], access: open}}', []],

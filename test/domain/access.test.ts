@@ -377,7 +377,9 @@ t.test('names with dots, and what is shared', async t => {
   const own = [
     aGenome(T7, [
       anAsset('x.y', [aTag('default', { archive_digest: '6'.repeat(32) })]),
-      anAsset('z', [aTag('default', { asset_parents: ['t7/x.y.k:default', 'x.y', 'x:default'] })]),
+      anAsset('z', [
+        aTag('default', { asset_parents: ['t7/x.y.k:default', 'x.y', 'x:default', ':default'] }),
+      ]),
       anAsset('free'),
     ]),
     aGenome(LAMBDA, [anAsset()], { aliases: ['hush'] }),
@@ -386,7 +388,7 @@ t.test('names with dots, and what is shared', async t => {
   const catalogue = new Catalogue(source)
   const access = new AccessTable(own, { configs: [marks({ 't7/x.y': { access: 'controlled' } })] })
   const seen = visibleTo(NO_RIGHTS, { source, catalogue, access })
-  t.same(seen.entry('t7', 'z')?.tag.parents, ['x:default'])
+  t.same(seen.entry('t7', 'z')?.tag.parents, ['x:default', ':default'])
   t.equal(
     seen.asset('t7', 'free'),
     catalogue.asset('t7', 'free'),

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { memoryBlob, storedBlob } from '../../src/storage/blob.ts'
+import { memoryBlob, sliceBlob, storedBlob } from '../../src/storage/blob.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
 import { piecewiseBlob } from '../../src/storage/piecewise-blob.ts'
 
@@ -35,4 +35,15 @@ t.test('a blob of no pieces is empty', async t => {
   const blob = piecewiseBlob([], { mediaType: 'text/plain', etag: 'x', close })
   t.equal(blob.size, 0)
   t.equal((await blob.bytes({ start: 0, end: 0 })).length, 0)
+})
+
+t.test('a part of a blob is a blob of its own', async t => {
+  const whole = memoryBlob('0123456789', 'text/plain')
+  const part = sliceBlob({ ...whole, modified: new Date(0) }, { start: 2, end: 8 })
+  t.match(part, { size: 6, mediaType: 'text/plain', digests: {}, modified: new Date(0) })
+  t.not(part.etag, whole.etag)
+  t.equal((await part.bytes({ start: 1, end: 3 })).toString(), '34')
+  t.equal(Buffer.concat(await part.stream({ start: 0, end: 6 }).toArray()).toString(), '234567')
+  t.equal(sliceBlob(whole, { start: 0, end: 1 }).modified, undefined)
+  await part.close()
 })

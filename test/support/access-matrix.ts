@@ -46,7 +46,7 @@ export const LISTS_MORE: ReadonlySet<string> = new Set([
 ])
 
 /** Routes that say nothing of any genome; the administration is guarded by rights of its own, and tested for itself. */
-export const SAYS_NOTHING: ReadonlySet<string> = new Set([
+const SAYS_NOTHING: ReadonlySet<string> = new Set([
   '/remotes/dict',
   '/v3/remotes/dict',
   '/healthz',

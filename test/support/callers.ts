@@ -4,11 +4,7 @@ import { makeToken } from '../../src/state/token-secret.ts'
 import { HUSH, PANEL, SECRET_TAG } from './controlled-folder.ts'
 
 /** Scopes that reach everything controlled in the folder but the decoy. */
-export const RIGHT_SCOPES = [
-  `read:${HUSH.alias}/*`,
-  `read:t7/${PANEL}`,
-  `read:t7/fasta:${SECRET_TAG}`,
-]
+const RIGHT_SCOPES = [`read:${HUSH.alias}/*`, `read:t7/${PANEL}`, `read:t7/fasta:${SECRET_TAG}`]
 
 /** What a caller sends; undefined for nobody. */
 export type Callers = Readonly<

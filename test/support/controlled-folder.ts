@@ -21,7 +21,7 @@ export const SECRET_TAG = 'somatic'
 const DECOY = 'decoy'
 
 /** Policy of the folder. */
-export const POLICY = `
+const POLICY = `
 genomes:
   t7:
     assets:

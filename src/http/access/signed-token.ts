@@ -20,7 +20,7 @@ export interface SignedTokenSettings {
 }
 
 /** What a valid token says. */
-export interface SignedToken {
+interface SignedToken {
   readonly subject: string
   readonly scopes: readonly string[]
   /** Milliseconds since 1970. */

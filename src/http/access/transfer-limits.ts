@@ -28,6 +28,7 @@ export interface Transfer {
 
 // Accounts that are full and idle are forgotten when there are more.
 const MOST_ACCOUNTS = 10_000
+const KEPT_SHARE = 0.9
 
 interface Account {
   /** Bytes that may be sent now; below 0 after a transfer larger than what was left. */
@@ -129,17 +130,18 @@ export class TransferLimits {
     account.at = now
     this.#accounts.delete(key)
     this.#accounts.set(key, account)
-    if (this.#accounts.size > MOST_ACCOUNTS) this.#forgetIdle()
+    if (this.#accounts.size > MOST_ACCOUNTS) this.#forgetIdle(key)
     return account
   }
 
-  /** Those that are full first; when all have used something, those that have been idle for longest. */
-  #forgetIdle(): void {
+  /** Those that are full first; when all have used something, those that have been idle for longest. Many at a time: looking costs. */
+  #forgetIdle(besides: string): void {
     const now = this.#now()
     for (const onlyFull of [true, false]) {
       for (const [key, { running, fullAt }] of this.#accounts) {
-        if (this.#accounts.size <= (onlyFull ? MOST_ACCOUNTS / 2 : MOST_ACCOUNTS)) break
-        if (running === 0 && (fullAt <= now || !onlyFull)) this.#accounts.delete(key)
+        if (this.#accounts.size <= MOST_ACCOUNTS * KEPT_SHARE) return
+        const idle = running === 0 && key !== besides
+        if (idle && (fullAt <= now || !onlyFull)) this.#accounts.delete(key)
       }
     }
   }
