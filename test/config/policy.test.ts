@@ -139,6 +139,8 @@ genomes:
       panel:
         tags:
           default: {asset_path: panel, access: 7}
+          unfinished:
+      nothing:
 `,
     '/x/genome_config.yaml',
   )
@@ -152,6 +154,11 @@ genomes:
   ])
   t.same(config.marks.marksOf(genome), [{ studies: ['ALL'] }])
   t.same(config.marks.marksOf(genome, 'toString', 'x'), [{ studies: ['ALL'] }])
+  t.same(config.marks.marksOf(genome, 'panel', 'unfinished'), [
+    { studies: [] },
+    { studies: ['ALL'] },
+  ])
+  t.same(config.marks.marksOf(genome, 'nothing'), [{ studies: ['ALL'] }])
   const tag = genome.assets.get('fasta')?.tags.get('default')
   t.same(tag?.attributes, { asset_path: 'fasta' })
   t.notMatch(config.warnings.join(), /access|study/)
