@@ -162,7 +162,7 @@ genomes:
   const tag = genome.assets.get('fasta')?.tags.get('default')
   t.same(tag?.attributes, { asset_path: 'fasta' })
   t.notMatch(config.warnings.join(), /access|study/)
-  t.equal(new AccessTable(config.genomes, { configs: [config.marks] }).size, 2)
+  t.equal(new AccessTable(config.genomes, { configs: [config.marks] }).size, 4)
 })
 
 t.test('budgets of bytes', async t => {
