@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino'
 import { Depot } from '../archive/depot.ts'
 import { listOf, type SettingValues } from '../config/settings.ts'
 import { buildApp } from '../http/app.ts'
+import type { LazyState } from '../state/lazy-state.ts'
 import { EXIT } from './exit-codes.ts'
 import { serveAccess } from './serve-access.ts'
 import { checkInBackground, keepFresh, tell } from './serve-fresh.ts'
@@ -21,7 +22,7 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const depot = await Depot.open(source)
   const access = serveAccess(values, depot.current.archiveFolder, logger)
   // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
-  if (depot.current.access.restricts) await access.state.open()
+  if (depot.current.access.restricts) await openAtStart(access.state, logger)
   const app = await buildApp({
     depot,
     access,
@@ -46,6 +47,16 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
     await depot.close()
   })
   return EXIT.ok
+}
+
+/** A database that is down for a while stops nobody: without it nothing controlled is shown, and open assets go on. */
+async function openAtStart(state: LazyState, logger: Logger): Promise<void> {
+  try {
+    await state.open()
+  } catch (error) {
+    if (!state.isShared) throw error
+    logger.error({ err: error }, 'the database cannot be reached; only open assets are served')
+  }
 }
 
 async function listen(app: FastifyInstance, values: SettingValues): Promise<void> {

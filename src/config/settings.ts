@@ -157,11 +157,11 @@ export const SETTINGS = [
   },
   {
     name: 'state',
-    value: 'FILE',
-    environment: ['REFDEPOT_STATE'],
+    value: 'PLACE',
+    environment: ['REFDEPOT_STATE', 'REFDEPOT_DATABASE_URL'],
     default: '',
     description:
-      'Database of tokens and audit; without it .refdepot/state.sqlite in the archive folder',
+      'Database of tokens and audit: a file, or postgres://… for several servers (the password by $PGPASSWORD or .pgpass); without it .refdepot/state.sqlite in the archive folder',
   },
   {
     name: 'link-lifetime',
@@ -332,7 +332,9 @@ function pick(row: SettingRow, sources: SettingSources): { value: string; source
 /** The value of a setting as it may be shown: secrets are not. */
 export function shownSetting(name: string, value: string): string {
   const row: SettingRow | undefined = SETTINGS.find(setting => setting.name === name)
-  return row?.secret === true && value !== '' ? REDACTED : value
+  if (row?.secret === true && value !== '') return REDACTED
+  // A password within an address.
+  return value.replace(/^(\w+:\/\/[^:@/\s]*):[^@\s]*@/, `$1:${REDACTED}@`)
 }
 
 /** What is allowed for a setting instead of a value; undefined when the value is fine. The name must be one of the table. */

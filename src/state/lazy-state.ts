@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { StateUnavailable } from '../domain/access-errors.ts'
 import type { State } from './open-state.ts'
+import { isPostgresUrl } from './postgres-url.ts'
 
 // How often it is looked whether the file is still the same.
 const LOOK_MS = 1000
@@ -13,14 +14,17 @@ interface Opened {
 
 /** Where the state is, and the state once it was needed. */
 export class LazyState {
-  /** Path of the database. */
+  /** Path or address of the database. */
   readonly path: string
+  /** True for a database that several servers share: there is no file to look at. */
+  readonly isShared: boolean
   #opening: Promise<Opened> | undefined
   #opened: Opened | undefined
   #lookedAt = 0
 
   constructor(path: string) {
     this.path = path
+    this.isShared = isPostgresUrl(path)
   }
 
   /** The state if it was opened already. */
@@ -35,6 +39,7 @@ export class LazyState {
    *   process that uses it): what is revoked in the new one would not be known here
    */
   async present(): Promise<State | undefined> {
+    if (this.isShared) return this.open()
     const now = Date.now()
     if (this.#opened !== undefined && now - this.#lookedAt < LOOK_MS) return this.#opened.state
     this.#lookedAt = now
@@ -67,7 +72,8 @@ export class LazyState {
   async #open(): Promise<Opened> {
     const { openState } = await import('./open-state.ts')
     const state = await openState(this.path)
-    this.#opened = { state, inode: await inodeOf(this.path) }
+    const inode = this.isShared ? undefined : await inodeOf(this.path)
+    this.#opened = { state, inode }
     return this.#opened
   }
 }

@@ -1,27 +1,20 @@
 /** Opens the state: a small database with what has no other home. */
-
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import {
-  Kysely,
-  type MigrationResultSet,
-  Migrator,
-  type SqliteDatabase,
-  SqliteDialect,
-} from 'kysely'
-import Libsql from 'libsql'
+import { resolve } from 'node:path'
+import { type Kysely, type MigrationResultSet, Migrator } from 'kysely'
 import { StateUnavailable } from '../domain/access-errors.ts'
 import { AuditStore } from './audit-store.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { patiently } from './patiently.ts'
+import { isPostgresUrl, withoutPassword } from './postgres-url.ts'
+import { reasonOf } from './reason.ts'
 import type { Tables } from './schema.ts'
 import { SessionStore } from './session-store.ts'
 import { TokenStore } from './token-store.ts'
 
 /** An open state. */
 export interface State {
-  /** Absolute path of the database. */
+  /** Absolute path of the database, or its address without the password. */
   readonly path: string
   readonly tokens: TokenStore
   readonly sessions: SessionStore
@@ -31,8 +24,6 @@ export interface State {
   close(): Promise<void>
 }
 
-// The database waits by blocking the process, so it waits shortly; `patiently` does the rest.
-const BUSY_MS = 20
 // Several processes may make the tables at the same time; the later ones then find them.
 const ATTEMPTS = 40
 const RETRY_MS = 100
@@ -40,22 +31,23 @@ const SOMEBODY_ELSE = /locked|busy|already exists|unique/i
 const KEY_BYTES = 32
 
 /**
- * Opens the state at a path and brings its tables up to date; makes it when it is not there.
+ * Opens the state at a path, or at the address of a PostgreSQL database, and brings its tables up to date; makes them when they are not
+ * there.
  *
  * @throws StateUnavailable naming the setting
  */
-export async function openState(path: string): Promise<State> {
-  const file = resolve(path)
-  await makeFile(file)
-  const db = await connect(file)
+export async function openState(place: string): Promise<State> {
+  const shared = isPostgresUrl(place)
+  const path = shared ? withoutPassword(place) : resolve(place)
+  const db = await connect(shared, shared ? place : path)
   try {
-    await migrate(file, db)
+    await migrate(path, db)
   } catch (error) {
     await db.destroy()
     throw error
   }
   return {
-    path: file,
+    path,
     tokens: new TokenStore(db),
     sessions: new SessionStore(db),
     audit: new AuditStore(db),
@@ -64,35 +56,10 @@ export async function openState(path: string): Promise<State> {
   }
 }
 
-/** Only its owner may read it: it holds no token, but names, scopes and a key. */
-async function makeFile(file: string): Promise<void> {
-  try {
-    await mkdir(dirname(file), { recursive: true })
-    const fresh = await stat(file).then(
-      () => false,
-      () => true,
-    )
-    const handle = await open(file, 'a', 0o600)
-    await handle.close()
-    if (fresh) await chmod(file, 0o600)
-  } catch (error) {
-    throw new StateUnavailable(file, reasonOf(error), error)
-  }
-}
-
-async function connect(file: string): Promise<Kysely<Tables>> {
-  try {
-    const database = new Libsql(file, { timeout: BUSY_MS })
-    await patiently(async () => {
-      database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
-      database.exec('PRAGMA journal_mode = WAL')
-      database.exec('PRAGMA synchronous = NORMAL')
-    })
-    const dialect = new SqliteDialect({ database: database as unknown as SqliteDatabase })
-    return new Kysely<Tables>({ dialect })
-  } catch (error) {
-    throw new StateUnavailable(file, reasonOf(error), error)
-  }
+/** Only the driver that is needed is loaded. */
+async function connect(shared: boolean, place: string): Promise<Kysely<Tables>> {
+  if (shared) return (await import('./postgres.ts')).connectPostgres(place)
+  return (await import('./sqlite.ts')).connectSqlite(place)
 }
 
 async function migrate(file: string, db: Kysely<Tables>): Promise<void> {
@@ -126,8 +93,4 @@ async function keyNamed(db: Kysely<Tables>, name: string): Promise<Buffer> {
     .where('name', '=', name)
     .executeTakeFirstOrThrow()
   return Buffer.from(row.value, 'base64url')
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

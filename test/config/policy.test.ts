@@ -224,6 +224,8 @@ t.test(
     t.equal(shownSetting('link-secret', secret), '[redacted]')
     t.equal(shownSetting('link-secret', ''), '')
     t.equal(shownSetting('title', 'x'), 'x')
+    t.equal(shownSetting('state', 'postgres://u:secret@host/db'), 'postgres://u:[redacted]@host/db')
+    t.equal(shownSetting('state', 'postgres://u@host/db'), 'postgres://u@host/db')
     t.equal(shownSetting('unknown', 'x'), 'x')
   },
 )

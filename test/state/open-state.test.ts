@@ -4,6 +4,8 @@ import Libsql from 'libsql'
 import t, { type Test } from 'tap'
 import { LazyState } from '../../src/state/lazy-state.ts'
 import { openState } from '../../src/state/open-state.ts'
+import { isPostgresUrl, withoutPassword } from '../../src/state/postgres-url.ts'
+import { reasonOf } from '../../src/state/reason.ts'
 import { expiryOf, tokenJson } from '../../src/state/token-form.ts'
 import { makeToken, sameHash, tokenId } from '../../src/state/token-secret.ts'
 import { stateContract } from '../support/state-contract.ts'
@@ -154,4 +156,22 @@ t.test('how tokens are asked for and shown', async t => {
     revoked_at: createdAt,
     last_used_at: createdAt,
   })
+})
+
+t.test('a shared database that cannot be reached is told without its password', async t => {
+  const place = 'postgres://refdepot:very-secret@127.0.0.1:9/none'
+  await t.rejects(openState(place), {
+    code: 'state-unavailable',
+    path: 'postgres://refdepot:[redacted]@127.0.0.1:9/none',
+    message: /postgres:\/\/refdepot:\[redacted\]@127\.0\.0\.1:9\/none: .*ECONNREFUSED/,
+  })
+  const lazy = new LazyState(place)
+  t.equal(lazy.isShared, true)
+  await t.rejects(lazy.present(), { code: 'state-unavailable' })
+  t.equal(isPostgresUrl('postgresql://host/db'), true)
+  t.equal(isPostgresUrl('/a/postgres:'), false)
+  t.equal(withoutPassword('postgres://host/db'), 'postgres://host/db')
+  t.equal(withoutPassword('/a/path:with@odd'), '/a/path:with@odd')
+  t.equal(reasonOf(new AggregateError([new Error('one'), 'two'])), 'one; two')
+  t.equal(reasonOf('text'), 'text')
 })
