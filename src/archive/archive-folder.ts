@@ -7,13 +7,7 @@ import { nameOf } from '../domain/genome.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
 import type { Identity, Store, StoredObject } from '../storage/store.ts'
 import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
-import {
-  archiveKeys,
-  claimedDigest,
-  foldersOf,
-  type SideFile,
-  sideFileName,
-} from './archive-places.ts'
+import { type ArchivePlaces, claimedDigest, type SideFile, sideFileName } from './archive-places.ts'
 import { tarBlob, viewBlob } from './archive-view.ts'
 import type { ContentIndex, ViewName } from './content-index.ts'
 import type { ArchiveDigests, DigestLedger } from './digest-ledger.ts'
@@ -50,6 +44,7 @@ export interface ArchiveFacts {
 /** What a folder is made of. */
 export interface FolderParts {
   readonly store: Store
+  readonly places: ArchivePlaces
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
   readonly foreign: ForeignFiles
@@ -180,7 +175,7 @@ export class ArchiveFolder {
     file: SideFile,
     form: ArchiveForm,
   ): Promise<Blob | undefined> {
-    for (const folder of foldersOf(entry, form)) {
+    for (const folder of this.#parts.places.foldersOf(entry, form)) {
       const object = await this.#parts.store.open(`${folder}/${sideFileName(entry, file)}`)
       if (object !== undefined) {
         const mediaType = file === 'log' ? OCTETS : 'application/json'
@@ -223,8 +218,8 @@ export class ArchiveFolder {
 
   /** The archive file with its computed digests, as far as they are there; a file that cannot be looked at is left out. */
   async facts(entry: CatalogueEntry): Promise<ArchiveFacts> {
-    const { store, ledger } = this.#parts
-    for (const key of archiveKeys(entry, 'stored')) {
+    const { store, ledger, places } = this.#parts
+    for (const key of places.archiveKeys(entry, 'stored')) {
       const file = await store.identify(key).catch(() => undefined)
       if (file !== undefined) return { file, known: ledger.known(key, file) }
     }
@@ -238,7 +233,7 @@ export class ArchiveFolder {
 
   /** Opens an archive with its index; one that is not the archive of the config is not sent. */
   async #open(entry: CatalogueEntry): Promise<OpenedArchive> {
-    for (const key of archiveKeys(entry, 'stored')) {
+    for (const key of this.#parts.places.archiveKeys(entry, 'stored')) {
       const object = await this.#parts.store.open(key)
       if (object === undefined) continue
       const index = await this.#parts.shelf.indexOf(key, object).catch(async error => {
@@ -256,7 +251,7 @@ export class ArchiveFolder {
   }
 
   async #legacyFile(entry: CatalogueEntry): Promise<Blob> {
-    for (const key of archiveKeys(entry, 'legacy')) {
+    for (const key of this.#parts.places.archiveKeys(entry, 'legacy')) {
       const object = await this.#parts.store.open(key)
       if (object !== undefined) return this.#stored(entry, 'legacy', key, object)
     }

@@ -65,6 +65,31 @@ export function archiveKeys(entry: CatalogueEntry, form: ArchiveForm): readonly 
   ]
 }
 
+/** Where the files of tags lie in a store. */
+export interface ArchivePlaces {
+  /** Keys that an archive may have, the first one that is there counts. */
+  archiveKeys(entry: CatalogueEntry, form: ArchiveForm): readonly string[]
+  /** Folders that may hold the small files of a tag, the first one that has the file counts. */
+  foldersOf(entry: CatalogueEntry, form: ArchiveForm): readonly string[]
+  /** Keys that the unpacked copy of a tag may have. */
+  unpackedKeys(entry: CatalogueEntry): readonly string[]
+}
+
+/** The places of an archive folder, in both of its layouts. */
+export const FOLDER_PLACES: ArchivePlaces = { archiveKeys, foldersOf, unpackedKeys }
+
+/** Folder of everything of one archive in a published store: named by its bytes, so that no generation ever changes it. */
+export function publishedFolder({ tag }: CatalogueEntry): string {
+  return `archives/${tag.archiveDigest}`
+}
+
+/** The places of a published store. */
+export const PUBLISHED_PLACES: ArchivePlaces = {
+  archiveKeys: entry => [`${publishedFolder(entry)}/${archiveName(entry)}`],
+  foldersOf: entry => [publishedFolder(entry)],
+  unpackedKeys: () => [],
+}
+
 /** The md5 that the config claims for an archive; empty when it claims none. */
 export function claimedDigest({ tag }: CatalogueEntry, form: ArchiveForm): string {
   return form === 'legacy' && tag.legacyArchiveDigest !== ''

@@ -1,6 +1,14 @@
 /** Notices that a config file has changed. */
 import { stat } from 'node:fs/promises'
 
+/** What something that is watched looks like. */
+export interface SourceState {
+  /** Differs when anything has changed. */
+  readonly text: string
+  /** Time of the newest part, ms since 1970. */
+  readonly newest: number
+}
+
 /**
  * Calls back when a file has changed and come to rest.
  *
@@ -8,13 +16,13 @@ import { stat } from 'node:fs/promises'
  * a link. The Python tools write configs in place, so a change counts only when the next look finds the same state again: a
  * half-written file is not read.
  *
- * @param files - asked anew at each look, since a reload may read other files
+ * @param state - asked anew at each look, since a reload may read other files; a look that fails is no change
  * @param everyMs - milliseconds between two looks
  * @param readSince - when the files were read first (ms since 1970): what is newer has changed already
  * @returns a function that stops the watching
  */
-export function watchFiles(
-  files: () => readonly string[],
+export function watchState(
+  state: () => Promise<SourceState>,
   changed: () => void,
   everyMs: number,
   readSince = Number.POSITIVE_INFINITY,
@@ -25,8 +33,10 @@ export function watchFiles(
   const look = async () => {
     if (looking) return
     looking = true
-    const { text: now, newest } = await stateOf(files())
+    const seen = await state().catch(() => undefined)
     looking = false
+    if (seen === undefined) return
+    const { text: now, newest } = seen
     if (settled === undefined) settled = newest > readSince ? '' : now
     if (now !== settled && now === last) {
       settled = now
@@ -40,7 +50,8 @@ export function watchFiles(
   return () => clearInterval(timer)
 }
 
-async function stateOf(files: readonly string[]): Promise<{ text: string; newest: number }> {
+/** The state of files: sizes, times and inodes. */
+export async function stateOfFiles(files: readonly string[]): Promise<SourceState> {
   const states = await Promise.all(
     files.map(file =>
       stat(file).then(

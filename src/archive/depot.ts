@@ -5,9 +5,13 @@ import { type ReadPolicy, readPolicy } from '../config/policy.ts'
 import { AccessTable } from '../domain/access.ts'
 import { Catalogue, type CatalogueSource } from '../domain/catalogue.ts'
 import { FileStore } from '../storage/file-store.ts'
+import { openStore } from '../storage/open-store.ts'
+import type { Store } from '../storage/store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
+import { type ArchivePlaces, FOLDER_PLACES, PUBLISHED_PLACES } from './archive-places.ts'
 import { ArchivePool } from './archive-pool.ts'
 import type { CheckProgress } from './check-progress.ts'
+import { type SourceState, stateOfFiles } from './config-watch.ts'
 import { ContentIndex } from './content-index.ts'
 import { DigestLedger } from './digest-ledger.ts'
 import { DigestThread } from './digest-thread.ts'
@@ -15,6 +19,7 @@ import { checkFolder, type Damage } from './folder-check.ts'
 import { ForeignFiles } from './foreign-files.ts'
 import { IndexShelf } from './index-shelf.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
+import { CURRENT_KEY, readPublished } from './published.ts'
 import { findServerConfig, type ServerConfig } from './server-config.ts'
 
 /** One catalogue with its files; immutable, so a request that holds one never sees two. */
@@ -26,7 +31,8 @@ export interface Generation {
   /** What is controlled. */
   readonly access: AccessTable
   readonly folder: ArchiveFolder
-  readonly store: FileStore
+  readonly store: Store
+  readonly places: ArchivePlaces
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
   readonly foreign: ForeignFiles
@@ -44,8 +50,10 @@ export interface Generation {
 
 /** Where a depot is read from. */
 export interface DepotSource {
-  /** Path of the genome config. */
-  readonly config: string
+  /** Path of the genome config; not needed when there is a store. */
+  readonly config?: string
+  /** Place of a published store: a folder or `s3://BUCKET/PREFIX`. */
+  readonly store?: string
   readonly archiveFolder?: string
   readonly stateFolder?: string
   /** Path of the policy, when there is one beside the config. */
@@ -61,26 +69,16 @@ export interface DepotSource {
  */
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
   const loadedAt = new Date()
-  const found = await findPublished(source, previous?.configFile)
+  const found = await findSource(source, previous)
   const { config, archiveFolder } = found
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
-  const sameFolder = previous?.archiveFolder === archiveFolder
-  // Digests that were computed stay known over a reload: they belong to files, not to configs.
-  const ledger = sameFolder ? previous.ledger : new DigestLedger(archiveFolder, source.stateFolder)
-  const store = sameFolder ? previous.store : new FileStore(archiveFolder, source.allowedRoots)
-  const shelf = sameFolder ? previous.shelf : new IndexShelf(store)
-  const foreign = sameFolder ? previous.foreign : new ForeignFiles(store)
-  // What an older generation knew of digests counts until this one was checked.
-  const contents = sameFolder ? previous.folder.contents : new ContentIndex()
+  const parts = await partsFor(source, archiveFolder, previous)
   return {
     catalogue: new Catalogue(config),
     source: config,
     access: new AccessTable(config.genomes, { configs: found.marks, ...(policy && { policy }) }),
-    folder: new ArchiveFolder({ store, ledger, shelf, foreign, contents }),
-    store,
-    ledger,
-    shelf,
-    foreign,
+    folder: new ArchiveFolder(parts),
+    ...parts,
     configFile: config.file,
     files: policy === undefined ? found.files : [...found.files, policy.file],
     archiveFolder,
@@ -90,13 +88,45 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   }
 }
 
+/** What is served from a folder or a store; what an older generation knew of the same place stays known. */
+async function partsFor(source: DepotSource, place: string, previous?: Generation) {
+  if (previous !== undefined && previous.archiveFolder === place) {
+    const { store, places, ledger, shelf, foreign, folder } = previous
+    // What was known of digests counts until the new generation was checked: it belongs to bytes, not to configs.
+    return { store, places, ledger, shelf, foreign, contents: folder.contents }
+  }
+  const store =
+    source.store === undefined
+      ? new FileStore(place, source.allowedRoots)
+      : await openStore(place, source.allowedRoots)
+  const places = source.store === undefined ? FOLDER_PLACES : PUBLISHED_PLACES
+  const kept = source.store === undefined ? place : undefined
+  return {
+    store,
+    places,
+    ledger: new DigestLedger(kept, source.stateFolder),
+    shelf: new IndexShelf(store),
+    foreign: new ForeignFiles(store, places),
+    contents: new ContentIndex(),
+  }
+}
+
+async function findSource(source: DepotSource, previous?: Generation): Promise<ServerConfig> {
+  const { store: place } = source
+  if (place === undefined) return findPublished(source, previous?.configFile)
+  const store = previous?.store ?? (await openStore(place, source.allowedRoots))
+  const { config } = await readPublished(store, place)
+  const { marks, settings } = config
+  return { config, archiveFolder: place, marks: [marks], settings, files: [], notes: [] }
+}
+
 function strayNames(config: CatalogueSource, policy: ReadPolicy | undefined): string[] {
   return policy?.strayNames(config.genomes) ?? []
 }
 
 /** The server config, after a publication that a killed archiver has begun was ended. */
 async function findPublished(
-  { config, archiveFolder }: DepotSource,
+  { config = '', archiveFolder }: DepotSource,
   previous: string | undefined,
 ): Promise<ServerConfig> {
   const found = await findServerConfig(config, archiveFolder, previous)
@@ -135,6 +165,20 @@ export class Depot {
       await mkdir(source.stateFolder, { recursive: true }).catch(() => {})
     }
     return new Depot(source, await loadGeneration(source))
+  }
+
+  /**
+   * The state of what generations are read from: another text means that a reload is due.
+   *
+   * @throws StorageFailed when a store cannot be asked
+   */
+  async sourceState(): Promise<SourceState> {
+    const { files, store } = this.#current
+    const state = await stateOfFiles(files)
+    if (this.#source.store === undefined) return state
+    const pointer = await store.identify(CURRENT_KEY)
+    const text = `${state.text} ${pointer?.inode} ${pointer?.modifiedMs}`
+    return { text, newest: Math.max(state.newest, pointer?.modifiedMs ?? 0) }
   }
 
   /** The generation that counts now; take it once a request. */
@@ -187,20 +231,25 @@ export class Depot {
     this.#checking.abort()
     const control = new AbortController()
     this.#checking = control
-    const { catalogue, store, ledger, shelf, folder } = this.#current
+    const { catalogue, store, places, ledger, shelf, folder } = this.#current
+    // Bytes are read for digests where they lie on this machine; a store has checked them when they came.
+    const local = store instanceof FileStore ? store : undefined
     this.#progress = { state: 'running', checked: 0, total: 0 }
     const contents = new ContentIndex(folder.contents)
     const damages = await checkFolder({
       catalogue,
       store,
+      places,
       ledger,
       shelf,
       contents,
-      ...(deep && {
-        digests: key => this.#thread.digests(store.pathOf(key)),
-        viewDigests: (key, index, naming) =>
-          this.#pool.viewDigests({ archive: store.pathOf(key), index, naming }),
-      }),
+      believesIndex: local === undefined,
+      ...(deep &&
+        local !== undefined && {
+          digests: key => this.#thread.digests(local.pathOf(key)),
+          viewDigests: (key, index, naming) =>
+            this.#pool.viewDigests({ archive: local.pathOf(key), index, naming }),
+        }),
       signal: control.signal,
       onProgress: (checked, total) => {
         if (!control.signal.aborted) this.#progress = { state: 'running', checked, total }

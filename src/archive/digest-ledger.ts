@@ -24,7 +24,7 @@ export const LEDGER_SUFFIX = '.digests.json'
 
 /** What is known of the digests of archives; see the head of this file. */
 export class DigestLedger {
-  readonly #folder: string
+  readonly #folder: string | undefined
   readonly #stateFolder: string | undefined
   readonly #records = new Map<string, LedgerRecord>()
   readonly #md5OfSha256 = new Map<string, string>()
@@ -32,10 +32,10 @@ export class DigestLedger {
   #stale = false
 
   /**
-   * @param folder - the archive folder
+   * @param folder - the archive folder; undefined for a store, whose digests are not kept on this machine
    * @param stateFolder - where records go when the archive folder is read-only; undefined = memory only
    */
-  constructor(folder: string, stateFolder?: string) {
+  constructor(folder: string | undefined, stateFolder?: string) {
     this.#folder = folder
     this.#stateFolder = stateFolder
   }
@@ -90,6 +90,15 @@ export class DigestLedger {
     return this.#memoryOnly
   }
 
+  /** Takes the digests of a file in a given state as known; nothing is written. */
+  remember(
+    key: string,
+    { modifiedMs, inode }: Identity,
+    { size, md5, sha256 }: ArchiveDigests,
+  ): void {
+    this.#remember(key, { format: 1, size, md5, sha256, modifiedMs, inode })
+  }
+
   #remember(key: string, record: LedgerRecord): void {
     this.#records.set(key, record)
     this.#md5OfSha256.set(record.sha256, record.md5)
@@ -97,8 +106,9 @@ export class DigestLedger {
 
   #places(key: string): string[] {
     const name = key + LEDGER_SUFFIX
-    const beside = join(this.#folder, name)
-    return this.#stateFolder === undefined ? [beside] : [beside, join(this.#stateFolder, name)]
+    return [this.#folder, this.#stateFolder].flatMap(folder =>
+      folder === undefined ? [] : [join(folder, name)],
+    )
   }
 }
 

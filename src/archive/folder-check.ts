@@ -5,7 +5,7 @@ import { RefdepotError } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
 import type { Store } from '../storage/store.ts'
 import { legacyNaming, type ViewNaming } from './archive-layout.ts'
-import { archiveKeys, claimedDigest } from './archive-places.ts'
+import { type ArchivePlaces, claimedDigest } from './archive-places.ts'
 import type { ContentIndex } from './content-index.ts'
 import type { DigestLedger } from './digest-ledger.ts'
 import type { FileDigests } from './file-digests.ts'
@@ -32,6 +32,7 @@ type Verdict = Pick<Damage, 'problem' | 'reason'>
 export interface FolderCheck {
   readonly catalogue: Catalogue
   readonly store: Store
+  readonly places: ArchivePlaces
   readonly ledger: DigestLedger
   readonly shelf: IndexShelf
   /** Filled with the digests of everything that has an index. */
@@ -44,6 +45,8 @@ export interface FolderCheck {
   ) => Promise<ViewDigests>
   /** Computes digests of a key; without it only existence and size are looked at. */
   readonly digests?: (key: string) => Promise<FileDigests>
+  /** True to believe the digests that an index names: those of a store that has checked what was put into it. */
+  readonly believesIndex?: boolean
   readonly signal?: AbortSignal
   /** Called after each archive. */
   readonly onProgress?: (done: number, total: number) => void
@@ -100,6 +103,9 @@ async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<Verdic
     }
     await check.ledger.keep(file.key, identity, digests)
   }
+  if (index !== undefined && check.believesIndex === true) {
+    check.ledger.remember(file.key, identity, index.index.archive)
+  }
   if (index !== undefined) await takeIn(check, file.entry, index)
   const known = check.ledger.known(file.key, identity)
   if (known === undefined || known.md5 === file.md5) return undefined
@@ -116,10 +122,10 @@ function checkView({ entry, md5 }: ExpectedFile, index: MemberIndex): Verdict | 
 }
 
 async function indexOf(
-  { store, shelf }: FolderCheck,
+  { store, places, shelf }: FolderCheck,
   entry: CatalogueEntry,
 ): Promise<{ key: string; index: MemberIndex } | undefined> {
-  for (const key of archiveKeys(entry, 'stored')) {
+  for (const key of places.archiveKeys(entry, 'stored')) {
     const identity = await store.identify(key)
     if (identity === undefined) continue
     const index = await shelf.indexOf(key, identity)
@@ -144,22 +150,22 @@ async function takeIn(
   }
 }
 
-async function expectedFiles({ catalogue, store }: FolderCheck): Promise<ExpectedFile[]> {
+async function expectedFiles(check: FolderCheck): Promise<ExpectedFile[]> {
   const files: ExpectedFile[] = []
-  for (const entry of catalogue.entries()) {
-    files.push(await expected(store, entry, 'stored'))
-    if (entry.tag.legacyArchiveDigest !== '') files.push(await expected(store, entry, 'legacy'))
+  for (const entry of check.catalogue.entries()) {
+    files.push(await expected(check, entry, 'stored'))
+    if (entry.tag.legacyArchiveDigest !== '') files.push(await expected(check, entry, 'legacy'))
   }
   return files
 }
 
 /** A file that is nowhere is missing where it usually lies. */
 async function expected(
-  store: Store,
+  { store, places }: FolderCheck,
   entry: CatalogueEntry,
   form: ArchiveForm,
 ): Promise<ExpectedFile> {
-  const [usual, ...others] = archiveKeys(entry, form) as [string, ...string[]]
+  const [usual, ...others] = places.archiveKeys(entry, form) as [string, ...string[]]
   let key = usual
   for (const other of (await exists(store, usual)) ? [] : others) {
     if (await exists(store, other)) key = other

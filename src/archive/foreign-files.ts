@@ -2,16 +2,18 @@
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { type Blob, storedBlob } from '../storage/blob.ts'
 import type { Identity, Listed, Store } from '../storage/store.ts'
-import { archiveKeys, unpackedKeys } from './archive-places.ts'
+import type { ArchivePlaces } from './archive-places.ts'
 import { ForeignArchives } from './foreign-archive.ts'
 
 /** Files of assets that other tools have archived. */
 export class ForeignFiles {
   readonly #store: Store
+  readonly #places: ArchivePlaces
   readonly #archives: ForeignArchives
 
-  constructor(store: Store) {
+  constructor(store: Store, places: ArchivePlaces) {
     this.#store = store
+    this.#places = places
     this.#archives = new ForeignArchives(store)
   }
 
@@ -20,7 +22,7 @@ export class ForeignFiles {
     const parts = path.split('/')
     // The store keeps the path below its root; this keeps it below the asset.
     if (parts.some(part => part === '' || part === '.' || part === '..')) return undefined
-    for (const folder of unpackedKeys(entry)) {
+    for (const folder of this.#places.unpackedKeys(entry)) {
       const object = await this.#store.open(`${folder}/${path}`)
       if (object !== undefined) return storedBlob(object, { mediaType: 'application/octet-stream' })
     }
@@ -30,7 +32,7 @@ export class ForeignFiles {
 
   /** The files of an asset, sorted by path. */
   async files(entry: CatalogueEntry): Promise<Listed[]> {
-    for (const folder of unpackedKeys(entry)) {
+    for (const folder of this.#places.unpackedKeys(entry)) {
       const listed = await this.#store.list(folder)
       if (listed.length > 0) return listed
     }
@@ -42,10 +44,10 @@ export class ForeignFiles {
   async #archiveOf(
     entry: CatalogueEntry,
   ): Promise<{ key: string; identity: Identity } | undefined> {
-    for (const folder of unpackedKeys(entry)) {
+    for (const folder of this.#places.unpackedKeys(entry)) {
       if ((await this.#store.list(folder)).length > 0) return undefined
     }
-    for (const key of archiveKeys(entry, 'stored')) {
+    for (const key of this.#places.archiveKeys(entry, 'stored')) {
       const identity = await this.#store.identify(key)
       if (identity !== undefined) return { key, identity }
     }

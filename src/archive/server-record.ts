@@ -74,6 +74,21 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   }
 }
 
+/** Takes an archived tag over from one server config into another one, with what its genome and asset say of themselves. */
+export function recordPublished(target: RawConfig, source: RawConfig, name: TagName): void {
+  const from = source.genomes?.[name.genome]
+  const fromAsset = from?.assets?.[name.asset]
+  const fromTag = findTag(source, name)
+  const genome = genomeIn(target, name.genome)
+  const { assets: _assets, ...ofGenome } = from ?? {}
+  Object.assign(genome, structuredClone(ofGenome))
+  const asset = assetIn(genome, name.asset)
+  const { tags: _tags, ...ofAsset } = fromAsset ?? {}
+  Object.assign(asset, structuredClone(ofAsset))
+  asset.tags ??= {}
+  asset.tags[name.tag] = structuredClone(fromTag ?? {})
+}
+
 /** The server config of a source that was never archived: a copy, with what is to be archived still without digests. */
 export function newServerConfig(source: RawConfig): RawConfig {
   return structuredClone(source)

@@ -7,6 +7,7 @@ import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import { Rights } from '../domain/rights.ts'
 import { stateOf } from '../state/token-store.ts'
+import { configOf } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 import { serveSettings } from './serve-settings.ts'
 import { type StateFlags, withState } from './state-flags.ts'
@@ -24,7 +25,7 @@ const COLUMNS = ['Asset', 'Access', 'Studies', 'Readable']
 /** Prints a row for each tag. */
 export async function runAccess(paths: readonly string[], flags: AccessFlags): Promise<number> {
   const { source } = await serveSettings({ ...flags })
-  const { config, marks } = await findServerConfig(source.config, source.archiveFolder)
+  const { config, marks } = await findServerConfig(configOf(flags), source.archiveFolder)
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
   if (policy !== undefined) process.stderr.write(`policy ${policy.file}\n`)
   const table = new AccessTable(config.genomes, { configs: marks, ...(policy && { policy }) })

@@ -7,6 +7,7 @@ import { type CheckOptions, runCheck } from './check.ts'
 import { configCommands } from './config-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { runServe } from './serve.ts'
+import { storeCommands } from './store-commands.ts'
 import { packageVersion } from './version.ts'
 
 /** What the command line is run with. */
@@ -39,6 +40,7 @@ export async function runProgram(
   archiveCommands(program, settle)
   configCommands(program, settle)
   accessCommands(program, settle)
+  storeCommands(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

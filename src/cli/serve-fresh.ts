@@ -1,6 +1,6 @@
 /** Keeps a running server fresh: reloads when a config changes, checks archives in the background, says what an operator should know. */
 import type { Logger } from 'pino'
-import { watchFiles } from '../archive/config-watch.ts'
+import { watchState } from '../archive/config-watch.ts'
 import type { Depot, Generation } from '../archive/depot.ts'
 import { isReserved } from '../domain/reserved-words.ts'
 import type { AccessControl } from '../http/access/access-control.ts'
@@ -62,8 +62,8 @@ export function keepFresh(fresh: Fresh, seconds: number): () => void {
   timer.unref()
   const stop =
     seconds > 0
-      ? watchFiles(
-          () => depot.current.files,
+      ? watchState(
+          () => depot.sourceState(),
           reload,
           seconds * 1000,
           depot.current.loadedAt.getTime(),

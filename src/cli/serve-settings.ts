@@ -20,10 +20,8 @@ export interface ServeSettings {
  * @throws SettingInvalid, ConfigUnreadable, ConfigInvalid
  */
 export async function serveSettings(flags: ServeFlags, port?: string): Promise<ServeSettings> {
-  if (flags.config === undefined || flags.config === '') {
-    throw new SettingInvalid('--config', '', 'a genome config with -c FILE or in $REFGENIE')
-  }
-  const { settings: file } = await readGenomeConfig(flags.config)
+  const config = flags.config === '' ? undefined : flags.config
+  const { settings: file } = config === undefined ? NO_CONFIG : await readGenomeConfig(config)
   const named = Object.fromEntries(
     Object.entries(flags).map(([name, value]) => [
       name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
@@ -36,12 +34,19 @@ export async function serveSettings(flags: ServeFlags, port?: string): Promise<S
     environment: process.env,
     file: port === undefined ? file : { port, ...file },
   })
-  return { values, source: sourceOf(flags.config, values) }
+  if (config === undefined && values.store === '') {
+    const allowed = 'a genome config with -c FILE or in $REFGENIE, or a store with --store'
+    throw new SettingInvalid('--config', '', allowed)
+  }
+  return { values, source: sourceOf(config, values) }
 }
 
-function sourceOf(config: string, values: SettingValues): DepotSource {
+const NO_CONFIG = { settings: {} }
+
+function sourceOf(config: string | undefined, values: SettingValues): DepotSource {
   return {
-    config,
+    ...(config !== undefined && { config }),
+    ...(values.store !== '' && { store: values.store }),
     ...(values['archive-folder'] !== '' && { archiveFolder: values['archive-folder'] }),
     ...(values.policy !== '' && { policy: values.policy }),
     ...(values['state-folder'] !== '' && { stateFolder: values['state-folder'] }),

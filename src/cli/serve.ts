@@ -2,7 +2,7 @@
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
-import { Depot } from '../archive/depot.ts'
+import { Depot, type DepotSource } from '../archive/depot.ts'
 import { listOf, type SettingValues } from '../config/settings.ts'
 import { buildApp } from '../http/app.ts'
 import type { LazyState } from '../state/lazy-state.ts'
@@ -20,7 +20,7 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const { values, source } = await serveSettings(flags, defaultPort)
   const logger = pino({ level: values['log-level'] })
   const depot = await Depot.open(source)
-  const access = serveAccess(values, depot.current.archiveFolder, logger)
+  const access = serveAccess(values, stateHome(source, depot), logger)
   // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
   if (depot.current.access.restricts) await openAtStart(access.state, logger)
   const app = await buildApp({
@@ -47,6 +47,11 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
     await depot.close()
   })
   return EXIT.ok
+}
+
+/** Where the state lies unless a setting says so: a store is no place for a database. */
+function stateHome({ store }: DepotSource, { current }: Depot): string {
+  return store === undefined ? current.archiveFolder : '.'
 }
 
 /** A database that is down for a while stops nobody: without it nothing controlled is shown, and open assets go on. */

@@ -28,7 +28,7 @@ export async function withState<T>(flags: StateFlags, use: (state: State) => Pro
 /** The one that a server with the same flags, environment and config uses. */
 async function stateFile(flags: StateFlags): Promise<string> {
   const { values, source } = await serveSettings({ ...flags })
-  if (values.state !== '') return values.state
+  if (values.state !== '' || source.config === undefined) return statePath('.', values.state)
   const { archiveFolder } = await findServerConfig(source.config, source.archiveFolder)
   return statePath(archiveFolder)
 }

@@ -14,6 +14,16 @@ export async function readRawConfig(file: string): Promise<RawConfig> {
   const text = await readFile(file, 'utf8').catch(error => {
     throw new ConfigUnreadable(file, error)
   })
+  return rawConfigIn(text, file)
+}
+
+/**
+ * The config in a text, for writing.
+ *
+ * @param file - for messages
+ * @throws ConfigInvalid
+ */
+export function rawConfigIn(text: string, file: string): RawConfig {
   const raw = checkConfig(readYaml(text, file) ?? {}, text, file)
   const version = Number.parseFloat(raw.config_version ?? '0.4')
   if (version < 0.4) {

@@ -77,6 +77,14 @@ export const SETTINGS = [
       'Folder of the archives; without it the one the config names, else the folder of the config',
   },
   {
+    name: 'store',
+    value: 'PLACE',
+    environment: ['REFDEPOT_STORE'],
+    default: '',
+    description:
+      'Store that `refdepot push` has published in (s3://BUCKET/PREFIX, or a copy of it in a folder); no config and no archive folder are needed then',
+  },
+  {
     name: 'state-folder',
     value: 'DIR',
     // The second one is systemd's name for the StateDirectory of a unit.

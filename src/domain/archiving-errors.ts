@@ -44,3 +44,24 @@ export class DiskFull extends RefdepotError {
     super(`${folder} has ${free} left, but the archive needs about ${need}; free some space`)
   }
 }
+
+/** Thrown when something cannot be published in a store; what is published stays. */
+export class PushRefused extends RefdepotError {
+  readonly code = 'push-refused'
+  /** Registry path, or place in the store. */
+  readonly subject: string
+
+  constructor(subject: string, reason: string) {
+    super(`${subject} is not published: ${reason}`)
+    this.subject = subject
+  }
+}
+
+/** Thrown when others publish in the same store all the time. */
+export class PushConflict extends RefdepotError {
+  readonly code = 'push-conflict'
+
+  constructor(place: string) {
+    super(`somebody else publishes in ${place} at this moment; the archives are there, push again`)
+  }
+}

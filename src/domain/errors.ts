@@ -36,6 +36,8 @@ export type ErrorCode =
   | 'source-changed'
   | 'asset-incomplete'
   | 'disk-full'
+  | 'push-refused'
+  | 'push-conflict'
   | 'config-invalid'
   | 'config-unreadable'
   | 'setting-invalid'

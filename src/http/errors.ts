@@ -50,6 +50,8 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'source-changed': 500,
   'asset-incomplete': 500,
   'disk-full': 500,
+  'push-refused': 500,
+  'push-conflict': 500,
   'config-invalid': 500,
   'config-unreadable': 500,
   'setting-invalid': 500,

@@ -2,7 +2,7 @@ import { appendFile, chmod, readFile, rm, utimes, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { ArchiveFolder } from '../../src/archive/archive-folder.ts'
-import { archiveKeys, foldersOf } from '../../src/archive/archive-places.ts'
+import { archiveKeys, FOLDER_PLACES, foldersOf } from '../../src/archive/archive-places.ts'
 import { ContentIndex } from '../../src/archive/content-index.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { DigestLedger } from '../../src/archive/digest-ledger.ts'
@@ -26,6 +26,7 @@ async function openExample(t: Test) {
 
 /** What a check learns from indexes, which these archives do not have. */
 const learning = (store: Store) => ({
+  places: FOLDER_PLACES,
   shelf: new IndexShelf(store),
   contents: new ContentIndex(),
 })
@@ -165,7 +166,7 @@ t.test('a digest is computed once for a state of a file, and again when it chang
     let hashed = 0
     const digests = (key: string) => {
       hashed += 1
-      return fileDigests(store.pathOf(key))
+      return fileDigests(join(folder, key))
     }
     await checkFolder({ ...learning(store), catalogue, store, ledger, digests })
     return hashed
@@ -208,7 +209,7 @@ t.test('where the archive folder cannot be written, records go to the state fold
 t.test(
   'a file that cannot be read or changes under the reader is told, the others are checked all the same',
   async t => {
-    const { depot } = await openExample(t)
+    const { depot, folder } = await openExample(t)
     const { store, catalogue } = depot.current
     const ledger = new DigestLedger('/etc/hostname/nowhere')
     const seen: number[] = []
@@ -218,7 +219,7 @@ t.test(
       store,
       ledger,
       digests: async key => {
-        const digests = await fileDigests(store.pathOf(key))
+        const digests = await fileDigests(join(folder, key))
         if (key === T7_FASTA) return { ...digests, size: digests.size + 1 }
         return digests
       },

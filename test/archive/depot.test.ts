@@ -2,7 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import { watchFiles } from '../../src/archive/config-watch.ts'
+import { stateOfFiles, watchState } from '../../src/archive/config-watch.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { findServerConfig } from '../../src/archive/server-config.ts'
 import { exampleCopy } from '../support/example-folder.ts'
@@ -119,8 +119,8 @@ t.test('a change of a watched file is told once it has come to rest', async t =>
   const folder = t.testdir({ x: '1' })
   const file = join(folder, 'x')
   let changes = 0
-  const stop = watchFiles(
-    () => [file],
+  const stop = watchState(
+    () => stateOfFiles([file]),
     () => {
       changes += 1
     },
@@ -149,10 +149,10 @@ t.test('a look that takes long is not started twice, and stopping ends the watch
   const folder = t.testdir({ x: '1' })
   const files = Array.from({ length: 500 }, () => join(folder, 'x'))
   let asked = 0
-  const stop = watchFiles(
+  const stop = watchState(
     () => {
       asked += 1
-      return files
+      return stateOfFiles(files)
     },
     () => {},
     1,

@@ -5,7 +5,7 @@ import { createWriteStream } from 'node:fs'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { watchFiles } from '../../src/archive/config-watch.ts'
+import { stateOfFiles, watchState } from '../../src/archive/config-watch.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { controlledFolder } from '../support/controlled-folder.ts'
 
@@ -96,8 +96,8 @@ t.test('the reload that was asked for last counts', async t => {
 t.test('a file that has changed since it was read is noticed at the first look', async t => {
   const file = join(t.testdir({ 'a.yaml': 'x' }), 'a.yaml')
   const noticed = await new Promise<boolean>(done => {
-    const stop = watchFiles(
-      () => [file],
+    const stop = watchState(
+      () => stateOfFiles([file]),
       () => done(true),
       20,
       Date.now() - 60_000,

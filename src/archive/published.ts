@@ -1,0 +1,111 @@
+/**
+ * What is published in a store: numbered generations of the server config, over archives that are named by their digest.
+ *
+ *     current.json                     {"format": 1, "generation": 7}
+ *     generations/000007.yaml          the server config of generation 7; never changed
+ *     archives/<md5>/<asset>__<tag>.tgz, with its index, log, recipe and list of contents; never changed
+ *
+ * A generation is published by writing `current.json` when everything it names is there, so a reader sees one generation or the other,
+ * and going back is writing an older number.
+ */
+import { ConfigInvalid, ConfigUnreadable } from '../config/config-error.ts'
+import { type GenomeConfig, parseGenomeConfig } from '../config/genome-config.ts'
+import type { Store } from '../storage/store.ts'
+
+/** Key of the pointer to the generation that counts. */
+export const CURRENT_KEY = 'current.json'
+
+const DIGITS = 6
+// A config of 20,000 archives has 10 MB.
+const MOST_BYTES = 512 * 1024 * 1024
+
+/** The generation that counts. */
+export interface Published {
+  readonly generation: number
+  readonly config: GenomeConfig
+  /** The config as text. */
+  readonly text: string
+}
+
+/** Which generation counts, and in which state its pointer is. */
+export interface CurrentGeneration {
+  readonly generation: number
+  readonly etag: string
+}
+
+/** Key of the config of a generation. */
+export function generationKey(generation: number): string {
+  return `generations/${String(generation).padStart(DIGITS, '0')}.yaml`
+}
+
+/** Content of the pointer to a generation. */
+export function currentText(generation: number): string {
+  return `${JSON.stringify({ format: 1, generation })}\n`
+}
+
+/**
+ * The generation that counts; undefined when nothing was published yet.
+ *
+ * @throws StorageFailed, ConfigInvalid when the pointer cannot be understood
+ */
+export async function currentGeneration(
+  store: Store,
+  place: string,
+): Promise<CurrentGeneration | undefined> {
+  const found = await textOf(store, CURRENT_KEY)
+  if (found === undefined) return undefined
+  const generation = generationIn(found.text)
+  if (generation !== undefined) return { generation, etag: found.etag }
+  const message = 'is no pointer of this version of refdepot; push again'
+  throw new ConfigInvalid([{ file: `${place}/${CURRENT_KEY}`, message }])
+}
+
+/**
+ * Reads what is published.
+ *
+ * @param place - name of the store, for messages
+ * @throws ConfigUnreadable when nothing is published; ConfigInvalid, StorageFailed
+ */
+export async function readPublished(store: Store, place: string): Promise<Published> {
+  const current = await currentGeneration(store, place)
+  if (current === undefined) {
+    const cause = new Error('nothing is published there; run `refdepot push`')
+    throw new ConfigUnreadable(place, cause, 'the store')
+  }
+  const key = generationKey(current.generation)
+  const found = await textOf(store, key)
+  if (found === undefined) {
+    throw new ConfigUnreadable(`${place}/${key}`, new Error('it is missing'), 'the generation')
+  }
+  const { text } = found
+  return {
+    generation: current.generation,
+    config: parseGenomeConfig(text, `${place}/${key}`),
+    text,
+  }
+}
+
+function generationIn(text: string): number | undefined {
+  try {
+    const { format, generation } = JSON.parse(text)
+    return format === 1 && Number.isSafeInteger(generation) && generation > 0
+      ? generation
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function textOf(
+  store: Store,
+  key: string,
+): Promise<{ text: string; etag: string } | undefined> {
+  const object = await store.open(key)
+  if (object === undefined) return undefined
+  try {
+    const end = Math.min(object.size, MOST_BYTES)
+    return { text: (await object.bytes({ start: 0, end })).toString('utf8'), etag: object.inode }
+  } finally {
+    await object.close()
+  }
+}

@@ -1,0 +1,227 @@
+/** `push`: copies archives of an archive folder into a store, what is there already stays, and publishes them as a new generation. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RawConfig } from '../config/genome-config-schema.ts'
+import { rawConfigIn, readRawConfig } from '../config/raw-config.ts'
+import { formatGenomeConfig } from '../config/write-genome-config.ts'
+import { PushConflict, PushRefused } from '../domain/archiving-errors.ts'
+import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
+import { openFile } from '../storage/file-store.ts'
+import type { Store } from '../storage/store.ts'
+import { ChunkDigests } from './archive-digest.ts'
+import {
+  archiveName,
+  FOLDER_PLACES,
+  publishedFolder,
+  type SideFile,
+  sideFileName,
+} from './archive-places.ts'
+import { archivePath, readIndex } from './archive-plan.ts'
+import type { ArchiveTarget } from './archive-target.ts'
+import { INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
+import {
+  CURRENT_KEY,
+  type CurrentGeneration,
+  currentGeneration,
+  currentText,
+  generationKey,
+} from './published.ts'
+import { recordPublished } from './server-record.ts'
+
+/** A store that can be written. */
+export interface PushStore {
+  readonly store: Store
+  /** Name of the place, for messages. */
+  readonly place: string
+  /** Writes a small object; false when the condition does not hold. */
+  put(
+    key: string,
+    content: Buffer | string,
+    condition?: { readonly absent: true } | { readonly etag: string },
+  ): Promise<boolean>
+  /** Writes a large object in parts; `check` sees each of them before. */
+  upload(
+    key: string,
+    source: Awaited<ReturnType<typeof openFile>>,
+    check: (part: Buffer, offset: number) => void,
+  ): Promise<{ readonly sent: number; readonly kept: number }>
+}
+
+/** What happens to one archive. */
+export interface PushEvent {
+  readonly registryPath: string
+  readonly action: 'pushed' | 'present'
+  /** Bytes that were sent; what an earlier push had sent already is not among them. */
+  readonly sent: number
+}
+
+/** What a push has done. */
+export interface Pushed {
+  readonly generation: number
+  readonly pushed: number
+  readonly present: number
+}
+
+const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
+// Others publish at the same moment; each of them succeeds once.
+const ATTEMPTS = 20
+
+/**
+ * Copies the archives of tags and publishes them.
+ *
+ * @throws PushRefused when an archive is missing, has no index or is damaged; PushConflict, StorageFailed, StorageWriteFailed
+ */
+export async function pushArchives(
+  target: ArchiveTarget,
+  entries: readonly CatalogueEntry[],
+  to: PushStore,
+  onEvent: (event: PushEvent) => void,
+): Promise<Pushed> {
+  let pushed = 0
+  for (const entry of entries) {
+    const sent = await pushOne(target, entry, to)
+    if (sent !== undefined) pushed += 1
+    const action = sent === undefined ? 'present' : 'pushed'
+    onEvent({ registryPath: registryPathOf(entry), action, sent: sent ?? 0 })
+  }
+  const source = await readRawConfig(target.configFile)
+  const generation = await publishGeneration(to, config => {
+    for (const { genome, asset, tag } of entries) {
+      recordPublished(config, source, { genome: genome.digest, asset: asset.name, tag: tag.name })
+    }
+  })
+  return { generation, pushed, present: entries.length - pushed }
+}
+
+/** Bytes that were sent; undefined when the store has the archive. The index is written last: an archive with an index is whole. */
+async function pushOne(
+  target: ArchiveTarget,
+  entry: CatalogueEntry,
+  to: PushStore,
+): Promise<number | undefined> {
+  const folder = publishedFolder(entry)
+  const key = `${folder}/${archiveName(entry)}`
+  const path = await archivePath(target, entry)
+  const index = path === undefined ? undefined : await readIndex(path)
+  if (path === undefined) throw new PushRefused(registryPathOf(entry), 'its archive is missing')
+  if (index === undefined) {
+    const reason = 'its archive has no member index; repack it with `refdepot archive import`'
+    throw new PushRefused(registryPathOf(entry), reason)
+  }
+  if (index.archive.md5 !== entry.tag.archiveDigest) {
+    throw new PushRefused(registryPathOf(entry), 'its archive is not the one of the config')
+  }
+  const indexText = await readFile(path + INDEX_SUFFIX)
+  const there = await to.store.identify(key)
+  const indexThere = await contentOf(to.store, key + INDEX_SUFFIX)
+  const same = there?.size === index.archive.size && indexThere?.equals(indexText) === true
+  if (same) return undefined
+  const object = await openFile(path)
+  const { sent } = await to
+    .upload(key, object, chunkCheck(entry, index))
+    .finally(() => object.close())
+  for (const file of SIDE_FILES) await pushSideFile(target, entry, file, to)
+  await to.put(key + INDEX_SUFFIX, indexText)
+  return sent
+}
+
+/** Compares what is read with the index: a damaged archive is not sent anywhere. */
+function chunkCheck(entry: CatalogueEntry, { archive }: MemberIndex) {
+  return (part: Buffer, offset: number): void => {
+    const chunks = new ChunkDigests()
+    chunks.update(part)
+    for (const [i, digest] of chunks.end().entries()) {
+      const number = offset / archive.chunk_size + i
+      if (digest === archive.chunks[number]) continue
+      const mb = archive.chunk_size / 1024 ** 2
+      const reason = `its archive is damaged in the ${mb} MiB chunk ${number} (counted from 0)`
+      throw new PushRefused(registryPathOf(entry), reason)
+    }
+  }
+}
+
+async function pushSideFile(
+  { archiveFolder }: ArchiveTarget,
+  entry: CatalogueEntry,
+  file: SideFile,
+  to: PushStore,
+): Promise<void> {
+  for (const folder of FOLDER_PLACES.foldersOf(entry, 'stored')) {
+    const name = sideFileName(entry, file)
+    const content = await readFile(join(archiveFolder, folder, name)).catch(() => undefined)
+    if (content === undefined) continue
+    await to.put(`${publishedFolder(entry)}/${name}`, content)
+    return
+  }
+}
+
+/**
+ * Publishes a change of the config as the next generation; when somebody else was quicker, the change is made to theirs.
+ *
+ * @throws PushConflict
+ */
+async function publishGeneration(
+  to: PushStore,
+  change: (config: RawConfig) => void,
+): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const current = await currentGeneration(to.store, to.place)
+    const before = await configOf(to, current)
+    const config = structuredClone(before)
+    change(config)
+    const text = formatGenomeConfig(config)
+    if (current !== undefined && text === formatGenomeConfig(before)) return current.generation
+    const generation = await nextNumber(to, current, text)
+    if (generation === undefined) continue
+    const condition = current === undefined ? { absent: true as const } : { etag: current.etag }
+    if (await to.put(CURRENT_KEY, currentText(generation), condition)) return generation
+  }
+  throw new PushConflict(to.place)
+}
+
+/** Writes the config under the first free number. */
+async function nextNumber(
+  to: PushStore,
+  current: CurrentGeneration | undefined,
+  text: string,
+): Promise<number | undefined> {
+  for (let i = 1; i <= ATTEMPTS; i += 1) {
+    const generation = (current?.generation ?? 0) + i
+    if (await to.put(generationKey(generation), text, { absent: true })) return generation
+  }
+  return undefined
+}
+
+async function configOf(
+  { store, place }: PushStore,
+  current: CurrentGeneration | undefined,
+): Promise<RawConfig> {
+  if (current === undefined) return { config_version: '0.4', genomes: {} }
+  const key = generationKey(current.generation)
+  const text = await contentOf(store, key)
+  if (text === undefined) throw new PushRefused(`${place}/${key}`, 'the generation is missing')
+  return rawConfigIn(text.toString('utf8'), `${place}/${key}`)
+}
+
+/**
+ * Makes an earlier generation the one that counts.
+ *
+ * @param wanted - its number; the one before the present one without
+ * @throws PushRefused when there is no such generation, PushConflict
+ */
+export async function rollBack(to: PushStore, wanted?: number): Promise<number> {
+  const current = await currentGeneration(to.store, to.place)
+  if (current === undefined) throw new PushRefused(to.place, 'nothing is published there')
+  const generation = wanted ?? current.generation - 1
+  if ((await to.store.identify(generationKey(generation))) === undefined) {
+    throw new PushRefused(to.place, `there is no generation ${generation}`)
+  }
+  if (await to.put(CURRENT_KEY, currentText(generation), { etag: current.etag })) return generation
+  throw new PushConflict(to.place)
+}
+
+async function contentOf(store: Store, key: string): Promise<Buffer | undefined> {
+  const object = await store.open(key)
+  if (object === undefined) return undefined
+  return object.bytes({ start: 0, end: object.size }).finally(() => object.close())
+}

@@ -1,0 +1,60 @@
+/** `refdepot push` and `rollback`: publish archives in a store, and go back. */
+import { openServerTarget, selectTags } from '../archive/archive-target.ts'
+import { healFolder } from '../archive/create-archives.ts'
+import { type PushEvent, type PushStore, pushArchives, rollBack } from '../archive/push-archives.ts'
+import { SettingInvalid } from '../config/config-error.ts'
+import { formatSize } from '../domain/human-size.ts'
+import { openWriter } from '../storage/open-writer.ts'
+import { configOf, type TargetFlags } from './archive-flags.ts'
+import { EXIT } from './exit-codes.ts'
+
+/** Flags of `push`. */
+export interface PushFlags extends TargetFlags {
+  readonly store?: string
+  readonly json?: boolean
+}
+
+/** Pushes archives; all of them without any path. */
+export async function runPush(paths: readonly string[], flags: PushFlags): Promise<number> {
+  const target = await openServerTarget(configOf(flags), flags.archiveFolder)
+  await healFolder(target)
+  const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  const show = (event: PushEvent) => process.stdout.write(shown(event, flags))
+  const result = await pushArchives(target, entries, storeOf(flags), show)
+  const { generation, pushed, present } = result
+  process.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify({ event: 'published', ...result })}\n`
+      : `generation ${generation}: ${pushed} pushed, ${present} there already\n`,
+  )
+  return EXIT.ok
+}
+
+/** Makes an earlier generation the one that is served. */
+export async function runRollback(wanted: string | undefined, flags: PushFlags): Promise<number> {
+  if (wanted !== undefined && !/^[1-9]\d{0,8}$/.test(wanted)) {
+    throw new SettingInvalid('the generation', wanted, 'a number from 1')
+  }
+  const number = wanted === undefined ? undefined : Number(wanted)
+  const generation = await rollBack(storeOf(flags), number)
+  process.stdout.write(`generation ${generation} is served now\n`)
+  return EXIT.ok
+}
+
+function storeOf({ store: place = '' }: PushFlags): PushStore {
+  if (place === '') throw new SettingInvalid('--store', place, 'a store: s3://BUCKET/PREFIX')
+  const { store, writer } = openWriter(place)
+  return {
+    store,
+    place,
+    put: (key, content, condition) => writer.put(key, content, condition),
+    upload: (key, source, check) => writer.upload(key, source, check),
+  }
+}
+
+function shown(event: PushEvent, { json }: PushFlags): string {
+  if (json === true) return `${JSON.stringify({ event: 'archive', ...event })}\n`
+  const { action, registryPath, sent } = event
+  const size = action === 'pushed' ? ` (${formatSize(sent)} sent)` : ''
+  return `${action.padEnd(8)} ${registryPath}${size}\n`
+}

@@ -1,0 +1,35 @@
+/** Registers `push` and `rollback`. */
+import { type Command, Option } from 'commander'
+import type { Settle } from './archive-commands.ts'
+import type { PushFlags } from './push.ts'
+
+/** Registers the commands. */
+export function storeCommands(program: Command, settle: Settle): void {
+  const store = () =>
+    new Option('--store <PLACE>', 'store to publish in: s3://BUCKET/PREFIX').env('REFDEPOT_STORE')
+  program
+    .command('push')
+    .description('copy archives into a store, as far as they are not there, and publish them')
+    .exitOverride()
+    .argument('[PATH...]', 'registry paths; everything that is archived without')
+    .addOption(new Option('-c, --config <FILE>', 'genome config ($REFGENIE)').env('REFGENIE'))
+    .addOption(
+      new Option('--archive-folder <DIR>', 'folder of the archives').env(
+        'REFGENIE_GENOME_ARCHIVE_FOLDER',
+      ),
+    )
+    .addOption(store())
+    .option('--json', 'as JSON, one event a line')
+    .action((paths: string[], flags: PushFlags) =>
+      settle(import('./push.ts').then(({ runPush }) => runPush(paths, flags))),
+    )
+  program
+    .command('rollback')
+    .description('serve an earlier generation of a store again')
+    .exitOverride()
+    .argument('[GENERATION]', 'its number; the one before without')
+    .addOption(store())
+    .action((generation: string | undefined, flags: PushFlags) =>
+      settle(import('./push.ts').then(({ runRollback }) => runRollback(generation, flags))),
+    )
+}

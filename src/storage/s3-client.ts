@@ -1,0 +1,37 @@
+/**
+ * The connection to an S3-compatible store, with what the SDK's own variables say: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY, AWS_PROFILE and the files of profiles.
+ */
+import { S3Client } from '@aws-sdk/client-s3'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+// What every store but AWS takes.
+const DEFAULT_REGION = 'us-east-1'
+const ATTEMPTS = 4
+const CONNECT_MS = 5000
+const IDLE_MS = 30_000
+
+/** Connects; nothing is sent before the first request. */
+export function connectS3(environment: Environment): S3Client {
+  const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
+  const credentials = credentialsOf(environment)
+  return new S3Client({
+    region: environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION ?? DEFAULT_REGION,
+    maxAttempts: ATTEMPTS,
+    // Names of buckets are names of hosts at AWS only.
+    forcePathStyle: endpoint !== undefined,
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: IDLE_MS },
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials && { credentials }),
+  })
+}
+
+/** Those of the environment, also under the names that vcpipe-refdata uses; undefined leaves it to the SDK (profiles, roles). */
+function credentialsOf(environment: Environment) {
+  const accessKeyId = environment.AWS_ACCESS_KEY_ID ?? environment.SPACES_KEY
+  const secretAccessKey = environment.AWS_SECRET_ACCESS_KEY ?? environment.SPACES_SECRET
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined
+  const sessionToken = environment.AWS_SESSION_TOKEN
+  return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) }
+}

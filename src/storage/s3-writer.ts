@@ -1,0 +1,198 @@
+/**
+ * Writes objects into a folder of a bucket: small ones at once, large ones in parts that the store checks by SHA-256.
+ *
+ * An upload that was broken off leaves its parts in the store; the next one takes those that are the same and sends the others. A half upload is
+ * no object: nobody can list or read it.
+ */
+import { createHash } from 'node:crypto'
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  type Part,
+  PutObjectCommand,
+  type S3Client,
+  S3ServiceException,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { StorageWriteFailed } from '../domain/errors.ts'
+import type { S3Location } from './s3-location.ts'
+import type { StoredObject } from './store.ts'
+
+/** Bytes of a part; a store takes at most 10,000 of them. */
+export const PART_SIZE = 8 * 1024 * 1024
+const MOST_PARTS = 10_000
+// Parts in flight; each is in memory.
+const PARALLEL = 4
+const OCTETS = 'application/octet-stream'
+
+/** What must hold for a small object to be written. */
+export type WriteCondition =
+  /** Nothing is there yet. */
+  | { readonly absent: true }
+  /** The object is in this state still. */
+  | { readonly etag: string }
+
+/** How much of a large object was sent, and how much was there already, in bytes. */
+export interface Sent {
+  readonly sent: number
+  readonly kept: number
+}
+
+/** Writes into a folder of a bucket. */
+export class S3Writer {
+  readonly #client: S3Client
+  readonly #location: S3Location
+
+  constructor(client: S3Client, location: S3Location) {
+    this.#client = client
+    this.#location = location
+  }
+
+  /**
+   * Writes a small object; answers false when the condition does not hold, and nothing was written.
+   *
+   * @throws StorageWriteFailed
+   */
+  async put(key: string, content: Buffer | string, condition?: WriteCondition): Promise<boolean> {
+    const body = Buffer.from(content)
+    const command = new PutObjectCommand({
+      ...this.#named(key),
+      Body: body,
+      ContentType: OCTETS,
+      ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
+      ...(condition !== undefined && 'absent' in condition && { IfNoneMatch: '*' }),
+      ...(condition !== undefined && 'etag' in condition && { IfMatch: condition.etag }),
+    })
+    try {
+      await this.#client.send(command)
+      return true
+    } catch (error) {
+      const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : 0
+      // 409: somebody writes the same at this moment.
+      if (condition !== undefined && (status === 412 || status === 409)) return false
+      throw new StorageWriteFailed(key, error)
+    }
+  }
+
+  /**
+   * Writes a large object from another store, part by part; `check` sees every part before it is sent, and may refuse it by throwing.
+   *
+   * @throws StorageWriteFailed, and what `check` throws
+   */
+  async upload(
+    key: string,
+    source: StoredObject,
+    check: (part: Buffer, offset: number) => void,
+  ): Promise<Sent> {
+    // Whole multiples, so that parts end where the chunks of an index end.
+    const size = PART_SIZE * Math.ceil(Math.max(1, source.size) / (PART_SIZE * MOST_PARTS))
+    const { uploadId, parts } = await this.#begin(key)
+    const done: CompletedPart[] = []
+    const bytes = { sent: 0, kept: 0 }
+    const numbers = Array.from({ length: Math.max(1, Math.ceil(source.size / size)) }, (_, i) => i)
+    const worker = async () => {
+      for (let i = numbers.shift(); i !== undefined; i = numbers.shift()) {
+        const range = { start: i * size, end: Math.min((i + 1) * size, source.size) }
+        const body = await source.bytes(range)
+        check(body, range.start)
+        const checksum = createHash('sha256').update(body).digest('base64')
+        const there = parts.get(i + 1)
+        const same = there?.ChecksumSHA256 === checksum && there.Size === body.length
+        bytes[same ? 'kept' : 'sent'] += body.length
+        done[i] = same
+          ? { PartNumber: i + 1, ETag: there.ETag, ChecksumSHA256: checksum }
+          : await this.#sendPart(key, uploadId, i + 1, body, checksum)
+      }
+    }
+    try {
+      await Promise.all(Array.from({ length: PARALLEL }, worker))
+      await this.#client.send(
+        new CompleteMultipartUploadCommand({
+          ...this.#named(key),
+          UploadId: uploadId,
+          MultipartUpload: { Parts: done },
+        }),
+      )
+      return bytes
+    } catch (error) {
+      numbers.length = 0
+      if (error instanceof S3ServiceException) throw new StorageWriteFailed(key, error)
+      throw error
+    }
+  }
+
+  /** Gives up an unfinished upload of an object. */
+  async abort(key: string): Promise<void> {
+    const { uploadId } = await this.#begin(key)
+    await this.#client.send(
+      new AbortMultipartUploadCommand({ ...this.#named(key), UploadId: uploadId }),
+    )
+  }
+
+  /** The unfinished upload of an object with its parts, or a new one. */
+  async #begin(key: string): Promise<{ uploadId: string; parts: Map<number, Part> }> {
+    try {
+      const named = this.#named(key)
+      const { Uploads = [] } = await this.#client.send(
+        new ListMultipartUploadsCommand({ Bucket: named.Bucket, Prefix: named.Key }),
+      )
+      const known = Uploads.find(upload => upload.Key === named.Key)?.UploadId
+      if (known !== undefined) return { uploadId: known, parts: await this.#parts(key, known) }
+      const { UploadId = '' } = await this.#client.send(
+        new CreateMultipartUploadCommand({
+          ...named,
+          ContentType: OCTETS,
+          ChecksumAlgorithm: 'SHA256',
+        }),
+      )
+      return { uploadId: UploadId, parts: new Map() }
+    } catch (error) {
+      throw new StorageWriteFailed(key, error)
+    }
+  }
+
+  async #parts(key: string, uploadId: string): Promise<Map<number, Part>> {
+    const parts = new Map<number, Part>()
+    let marker: string | undefined
+    do {
+      const page = await this.#client.send(
+        new ListPartsCommand({
+          ...this.#named(key),
+          UploadId: uploadId,
+          ...(marker !== undefined && { PartNumberMarker: marker }),
+        }),
+      )
+      for (const part of page.Parts ?? []) parts.set(part.PartNumber ?? 0, part)
+      marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
+    } while (marker !== undefined)
+    return parts
+  }
+
+  async #sendPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    body: Buffer,
+    checksum: string,
+  ): Promise<CompletedPart> {
+    const { ETag } = await this.#client.send(
+      new UploadPartCommand({
+        ...this.#named(key),
+        UploadId: uploadId,
+        PartNumber: number,
+        Body: body,
+        ChecksumSHA256: checksum,
+      }),
+    )
+    return { PartNumber: number, ETag, ChecksumSHA256: checksum }
+  }
+
+  #named(key: string): { Bucket: string; Key: string } {
+    const { bucket, prefix } = this.#location
+    return { Bucket: bucket, Key: prefix === '' ? key : `${prefix}/${key}` }
+  }
+}

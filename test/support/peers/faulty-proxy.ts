@@ -1,0 +1,80 @@
+/** A proxy in front of a real store that breaks some answers, as networks and overloaded stores do. */
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+
+/** What happens to one answer to GET. */
+export type Fault =
+  /** It passes. */
+  | 'none'
+  /** The store says so. */
+  | 500
+  | 503
+  /** It is cut off after a third, with a broken connection. */
+  | 'broken'
+  /** It ends in good order after a third, although more was announced. */
+  | 'short'
+  /** It says nothing of a range, as if it were the whole object. */
+  | 'no-range'
+
+/** Starts the proxy; each GET takes the next fault of the list, then all pass. */
+export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
+  const seen: string[] = []
+  const server = createServer((incoming, outgoing) => {
+    const fault = incoming.method === 'GET' ? (faults.shift() ?? 'none') : 'none'
+    seen.push(`${incoming.method} ${fault} ${incoming.headers.range ?? ''}`.trim())
+    if (typeof fault === 'number') {
+      outgoing.writeHead(fault, { 'content-type': 'application/xml' })
+      outgoing.end('<Error><Code>InternalError</Code></Error>')
+      return
+    }
+    forward(target, incoming, outgoing, fault)
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
+}
+
+function forward(
+  target: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  fault: Fault,
+): void {
+  const { hostname, port } = new URL(target)
+  // The Host header is signed, so it stays the one that the client has sent.
+  const { headers } = incoming
+  const { method, url: path } = incoming
+  const passed = request({ hostname, port, method, path, headers }, answer => {
+    const { 'content-range': _range, ...plain } = answer.headers
+    if (fault === 'no-range') outgoing.writeHead(200, plain)
+    else outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+    if (fault !== 'broken' && fault !== 'short') {
+      answer.pipe(outgoing)
+      return
+    }
+    const third = Math.floor(Number(answer.headers['content-length']) / 3)
+    let sent = 0
+    const end = () => {
+      answer.destroy()
+      setTimeout(() => (fault === 'broken' ? outgoing.destroy() : outgoing.socket?.end()), 20)
+    }
+    if (third === 0) {
+      outgoing.flushHeaders()
+      end()
+      return
+    }
+    answer.on('data', (chunk: Buffer) => {
+      if (sent >= third) return
+      const part = chunk.subarray(0, third - sent)
+      sent += part.length
+      outgoing.write(part)
+      if (sent >= third) end()
+    })
+  })
+  passed.on('error', () => outgoing.destroy())
+  incoming.pipe(passed)
+}
