@@ -1,7 +1,7 @@
 /**
  * What is published in a store: numbered generations of the server config, over archives that are named by their digest.
  *
- *     current.json                     {"format": 1, "generation": 7}
+ *     current.json                     {"format": 1, "generation": 7, "previous": 6}
  *     generations/000007.yaml          the server config of generation 7; never changed
  *     archives/<md5>/<asset>__<tag>.tgz, with its index, log, recipe and list of contents; never changed
  *
@@ -30,7 +30,9 @@ export interface Published {
 /** Which generation counts, and in which state its pointer is. */
 export interface CurrentGeneration {
   readonly generation: number
-  readonly etag: string
+  /** The one that counted before; 0 for none. Numbers between them were never published. */
+  readonly previous: number
+  readonly state: string
 }
 
 /** Key of the config of a generation. */
@@ -38,9 +40,15 @@ export function generationKey(generation: number): string {
   return `generations/${String(generation).padStart(DIGITS, '0')}.yaml`
 }
 
+/** The largest number under which a config was written, published or not; 0 for none. */
+export async function lastGeneration(store: Store): Promise<number> {
+  const files = await store.list('generations')
+  return Math.max(0, ...files.map(({ path }) => Number.parseInt(path, 10) || 0))
+}
+
 /** Content of the pointer to a generation. */
-export function currentText(generation: number): string {
-  return `${JSON.stringify({ format: 1, generation })}\n`
+export function currentText(generation: number, previous: number): string {
+  return `${JSON.stringify({ format: 1, generation, previous })}\n`
 }
 
 /**
@@ -54,8 +62,8 @@ export async function currentGeneration(
 ): Promise<CurrentGeneration | undefined> {
   const found = await textOf(store, CURRENT_KEY)
   if (found === undefined) return undefined
-  const generation = generationIn(found.text)
-  if (generation !== undefined) return { generation, etag: found.etag }
+  const pointer = pointerIn(found.text)
+  if (pointer !== undefined) return { ...pointer, state: found.state }
   const message = 'is no pointer of this version of refdepot; push again'
   throw new ConfigInvalid([{ file: `${place}/${CURRENT_KEY}`, message }])
 }
@@ -85,11 +93,12 @@ export async function readPublished(store: Store, place: string): Promise<Publis
   }
 }
 
-function generationIn(text: string): number | undefined {
+function pointerIn(text: string): { generation: number; previous: number } | undefined {
   try {
-    const { format, generation } = JSON.parse(text)
-    return format === 1 && Number.isSafeInteger(generation) && generation > 0
-      ? generation
+    const { format, generation, previous } = JSON.parse(text)
+    const isNumber = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+    return format === 1 && isNumber(generation) && isNumber(previous)
+      ? { generation, previous }
       : undefined
   } catch {
     return undefined
@@ -99,12 +108,12 @@ function generationIn(text: string): number | undefined {
 async function textOf(
   store: Store,
   key: string,
-): Promise<{ text: string; etag: string } | undefined> {
+): Promise<{ text: string; state: string } | undefined> {
   const object = await store.open(key)
   if (object === undefined) return undefined
   try {
     const end = Math.min(object.size, MOST_BYTES)
-    return { text: (await object.bytes({ start: 0, end })).toString('utf8'), etag: object.inode }
+    return { text: (await object.bytes({ start: 0, end })).toString('utf8'), state: object.inode }
   } finally {
     await object.close()
   }

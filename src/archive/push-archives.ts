@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import type { RawConfig } from '../config/genome-config-schema.ts'
 import { rawConfigIn, readRawConfig } from '../config/raw-config.ts'
 import { formatGenomeConfig } from '../config/write-genome-config.ts'
-import { PushConflict, PushRefused } from '../domain/archiving-errors.ts'
+import { PushConflict, PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { openFile } from '../storage/file-store.ts'
 import type { Store } from '../storage/store.ts'
+import type { WritableStore } from '../storage/store-writer.ts'
 import { ChunkDigests } from './archive-digest.ts'
 import {
   archiveName,
@@ -25,26 +26,14 @@ import {
   currentGeneration,
   currentText,
   generationKey,
+  lastGeneration,
 } from './published.ts'
 import { recordPublished } from './server-record.ts'
 
-/** A store that can be written. */
-export interface PushStore {
-  readonly store: Store
+/** Where archives are published. */
+export interface PushStore extends WritableStore {
   /** Name of the place, for messages. */
   readonly place: string
-  /** Writes a small object; false when the condition does not hold. */
-  put(
-    key: string,
-    content: Buffer | string,
-    condition?: { readonly absent: true } | { readonly etag: string },
-  ): Promise<boolean>
-  /** Writes a large object in parts; `check` sees each of them before. */
-  upload(
-    key: string,
-    source: Awaited<ReturnType<typeof openFile>>,
-    check: (part: Buffer, offset: number) => void,
-  ): Promise<{ readonly sent: number; readonly kept: number }>
 }
 
 /** What happens to one archive. */
@@ -117,11 +106,11 @@ async function pushOne(
   const same = there?.size === index.archive.size && indexThere?.equals(indexText) === true
   if (same) return undefined
   const object = await openFile(path)
-  const { sent } = await to
+  const { sent } = await to.writer
     .upload(key, object, chunkCheck(entry, index))
     .finally(() => object.close())
   for (const file of SIDE_FILES) await pushSideFile(target, entry, file, to)
-  await to.put(key + INDEX_SUFFIX, indexText)
+  await to.writer.put(key + INDEX_SUFFIX, indexText)
   return sent
 }
 
@@ -135,7 +124,7 @@ function chunkCheck(entry: CatalogueEntry, { archive }: MemberIndex) {
       if (digest === archive.chunks[number]) continue
       const mb = archive.chunk_size / 1024 ** 2
       const reason = `its archive is damaged in the ${mb} MiB chunk ${number} (counted from 0)`
-      throw new PushRefused(registryPathOf(entry), reason)
+      throw new PushDamaged(registryPathOf(entry), reason)
     }
   }
 }
@@ -150,7 +139,7 @@ async function pushSideFile(
     const name = sideFileName(entry, file)
     const content = await readFile(join(archiveFolder, folder, name)).catch(() => undefined)
     if (content === undefined) continue
-    await to.put(`${publishedFolder(entry)}/${name}`, content)
+    await to.writer.put(`${publishedFolder(entry)}/${name}`, content)
     return
   }
 }
@@ -171,25 +160,24 @@ async function publishGeneration(
     change(config)
     const text = formatGenomeConfig(config)
     if (current !== undefined && text === formatGenomeConfig(before)) return current.generation
-    const generation = await nextNumber(to, current, text)
-    if (generation === undefined) continue
-    const condition = current === undefined ? { absent: true as const } : { etag: current.etag }
-    if (await to.put(CURRENT_KEY, currentText(generation), condition)) return generation
+    const generation = await nextNumber(to, text)
+    const condition = current === undefined ? { absent: true as const } : { state: current.state }
+    if (
+      await to.writer.put(CURRENT_KEY, currentText(generation, current?.generation ?? 0), condition)
+    )
+      return generation
   }
   throw new PushConflict(to.place)
 }
 
-/** Writes the config under the first free number. */
-async function nextNumber(
-  to: PushStore,
-  current: CurrentGeneration | undefined,
-  text: string,
-): Promise<number | undefined> {
-  for (let i = 1; i <= ATTEMPTS; i += 1) {
-    const generation = (current?.generation ?? 0) + i
-    if (await to.put(generationKey(generation), text, { absent: true })) return generation
+/** Writes the config under the next number that is free. */
+async function nextNumber(to: PushStore, text: string): Promise<number> {
+  let generation = await lastGeneration(to.store)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    generation += 1
+    if (await to.writer.put(generationKey(generation), text, { absent: true })) return generation
   }
-  return undefined
+  throw new PushConflict(to.place)
 }
 
 async function configOf(
@@ -206,17 +194,18 @@ async function configOf(
 /**
  * Makes an earlier generation the one that counts.
  *
- * @param wanted - its number; the one before the present one without
+ * @param wanted - its number; the one that counted before the present one without
  * @throws PushRefused when there is no such generation, PushConflict
  */
 export async function rollBack(to: PushStore, wanted?: number): Promise<number> {
   const current = await currentGeneration(to.store, to.place)
   if (current === undefined) throw new PushRefused(to.place, 'nothing is published there')
-  const generation = wanted ?? current.generation - 1
+  const generation = wanted ?? current.previous
   if ((await to.store.identify(generationKey(generation))) === undefined) {
     throw new PushRefused(to.place, `there is no generation ${generation}`)
   }
-  if (await to.put(CURRENT_KEY, currentText(generation), { etag: current.etag })) return generation
+  const text = currentText(generation, current.generation)
+  if (await to.writer.put(CURRENT_KEY, text, { state: current.state })) return generation
   throw new PushConflict(to.place)
 }
 

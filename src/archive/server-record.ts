@@ -74,19 +74,17 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   }
 }
 
-/** Takes an archived tag over from one server config into another one, with what its genome and asset say of themselves. */
+/** Takes an archived tag over from one server config into another one, with what its genome and asset say; one that is not there is left. */
 export function recordPublished(target: RawConfig, source: RawConfig, name: TagName): void {
-  const from = source.genomes?.[name.genome]
-  const fromAsset = from?.assets?.[name.asset]
   const fromTag = findTag(source, name)
+  if (fromTag === undefined) return
+  const { assets: _assets, ...ofGenome } = genomeIn(source, name.genome)
+  const { tags: _tags, ...ofAsset } = assetIn(genomeIn(source, name.genome), name.asset)
   const genome = genomeIn(target, name.genome)
-  const { assets: _assets, ...ofGenome } = from ?? {}
   Object.assign(genome, structuredClone(ofGenome))
   const asset = assetIn(genome, name.asset)
-  const { tags: _tags, ...ofAsset } = fromAsset ?? {}
   Object.assign(asset, structuredClone(ofAsset))
-  asset.tags ??= {}
-  asset.tags[name.tag] = structuredClone(fromTag ?? {})
+  asset.tags = { ...asset.tags, [name.tag]: structuredClone(fromTag) }
 }
 
 /** The server config of a source that was never archived: a copy, with what is to be archived still without digests. */

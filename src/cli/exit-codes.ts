@@ -24,6 +24,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'scope-invalid': EXIT.usage,
   'login-required': EXIT.denied,
   forbidden: EXIT.denied,
+  'push-damaged': EXIT.digestMismatch,
 }
 
 /** The exit code an error ends in. */

@@ -4,7 +4,7 @@ import { healFolder } from '../archive/create-archives.ts'
 import { type PushEvent, type PushStore, pushArchives, rollBack } from '../archive/push-archives.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
-import { openWriter } from '../storage/open-writer.ts'
+import { openWritableStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 
@@ -20,7 +20,7 @@ export async function runPush(paths: readonly string[], flags: PushFlags): Promi
   await healFolder(target)
   const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
   const show = (event: PushEvent) => process.stdout.write(shown(event, flags))
-  const result = await pushArchives(target, entries, storeOf(flags), show)
+  const result = await pushArchives(target, entries, await storeOf(flags), show)
   const { generation, pushed, present } = result
   process.stdout.write(
     flags.json === true
@@ -36,20 +36,15 @@ export async function runRollback(wanted: string | undefined, flags: PushFlags):
     throw new SettingInvalid('the generation', wanted, 'a number from 1')
   }
   const number = wanted === undefined ? undefined : Number(wanted)
-  const generation = await rollBack(storeOf(flags), number)
+  const generation = await rollBack(await storeOf(flags), number)
   process.stdout.write(`generation ${generation} is served now\n`)
   return EXIT.ok
 }
 
-function storeOf({ store: place = '' }: PushFlags): PushStore {
-  if (place === '') throw new SettingInvalid('--store', place, 'a store: s3://BUCKET/PREFIX')
-  const { store, writer } = openWriter(place)
-  return {
-    store,
-    place,
-    put: (key, content, condition) => writer.put(key, content, condition),
-    upload: (key, source, check) => writer.upload(key, source, check),
-  }
+async function storeOf({ store: place = '' }: PushFlags): Promise<PushStore> {
+  if (place === '')
+    throw new SettingInvalid('--store', place, 'a store: a folder or s3://BUCKET/PREFIX')
+  return { place, ...(await openWritableStore(place)) }
 }
 
 function shown(event: PushEvent, { json }: PushFlags): string {

@@ -6,7 +6,9 @@ import type { PushFlags } from './push.ts'
 /** Registers the commands. */
 export function storeCommands(program: Command, settle: Settle): void {
   const store = () =>
-    new Option('--store <PLACE>', 'store to publish in: s3://BUCKET/PREFIX').env('REFDEPOT_STORE')
+    new Option('--store <PLACE>', 'store to publish in: a folder or s3://BUCKET/PREFIX').env(
+      'REFDEPOT_STORE',
+    )
   program
     .command('push')
     .description('copy archives into a store, as far as they are not there, and publish them')

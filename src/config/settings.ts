@@ -82,7 +82,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_STORE'],
     default: '',
     description:
-      'Store that `refdepot push` has published in (s3://BUCKET/PREFIX, or a copy of it in a folder); no config and no archive folder are needed then',
+      'Store that `refdepot push` has published in (a folder or s3://BUCKET/PREFIX); no config and no archive folder are needed then',
   },
   {
     name: 'state-folder',

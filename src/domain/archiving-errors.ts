@@ -57,6 +57,17 @@ export class PushRefused extends RefdepotError {
   }
 }
 
+/** Thrown instead of publishing an archive whose bytes are not those of its index. */
+export class PushDamaged extends RefdepotError {
+  readonly code = 'push-damaged'
+  readonly registryPath: string
+
+  constructor(registryPath: string, reason: string) {
+    super(`${registryPath} is not published: ${reason}`)
+    this.registryPath = registryPath
+  }
+}
+
 /** Thrown when others publish in the same store all the time. */
 export class PushConflict extends RefdepotError {
   readonly code = 'push-conflict'

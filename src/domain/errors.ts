@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'asset-incomplete'
   | 'disk-full'
   | 'push-refused'
+  | 'push-damaged'
   | 'push-conflict'
   | 'config-invalid'
   | 'config-unreadable'

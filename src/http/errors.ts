@@ -51,6 +51,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'asset-incomplete': 500,
   'disk-full': 500,
   'push-refused': 500,
+  'push-damaged': 500,
   'push-conflict': 500,
   'config-invalid': 500,
   'config-unreadable': 500,

@@ -1,31 +1,42 @@
-/** Opens a store by the name of its place. */
+/** Opens a store by the name of its place: a folder, or `s3://BUCKET/PREFIX`. The code that speaks to buckets is loaded when one is named. */
+import { resolve } from 'node:path'
 import { StorageFailed } from '../domain/errors.ts'
 import { FileStore } from './file-store.ts'
-import { parseS3Location } from './s3-location.ts'
+import { FolderWriter } from './folder-writer.ts'
+import { parseS3Location, type S3Location } from './s3-location.ts'
 import type { Store } from './store.ts'
-
-/** True for the name of a bucket, right or wrong. */
-export function isBucketName(place: string): boolean {
-  return place.startsWith('s3:')
-}
+import type { WritableStore } from './store-writer.ts'
 
 /**
- * The store at a place: a folder, or `s3://BUCKET/PREFIX`. The code that speaks to buckets is loaded when one is named.
+ * The store at a place.
  *
+ * @param allowedRoots - further folders that links in a folder may lead to
  * @throws StorageFailed when the name of a bucket is none
  */
 export async function openStore(
   place: string,
   allowedRoots: readonly string[] = [],
 ): Promise<Store> {
-  if (!isBucketName(place)) return new FileStore(place, allowedRoots)
-  const location = parseS3Location(place)
+  const location = bucketNamed(place)
+  if (location === undefined) return new FileStore(place, allowedRoots)
+  const { openBucket } = await import('./open-bucket.ts')
+  return openBucket(location).store
+}
+
+/** The store at a place, for writing. Throws as {@link openStore}. */
+export async function openWritableStore(place: string): Promise<WritableStore> {
+  const location = bucketNamed(place)
   if (location === undefined) {
-    throw new StorageFailed(place, new Error('it is no name of a bucket; write s3://BUCKET/PREFIX'))
+    return { store: new FileStore(place), writer: new FolderWriter(resolve(place)) }
   }
-  const [{ connectS3 }, { S3Store }] = await Promise.all([
-    import('./s3-client.ts'),
-    import('./s3-store.ts'),
-  ])
-  return new S3Store(connectS3(process.env), location)
+  const { openBucket } = await import('./open-bucket.ts')
+  return openBucket(location)
+}
+
+/** The bucket that a place names; undefined for a folder. */
+function bucketNamed(place: string): S3Location | undefined {
+  if (!/^s3:/i.test(place)) return undefined
+  const location = parseS3Location(place)
+  if (location !== undefined) return location
+  throw new StorageFailed(place, new Error('it is no name of a bucket; write s3://BUCKET/PREFIX'))
 }

@@ -6,7 +6,6 @@
  */
 import { createHash } from 'node:crypto'
 import {
-  AbortMultipartUploadCommand,
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -21,29 +20,16 @@ import {
 import { StorageWriteFailed } from '../domain/errors.ts'
 import type { S3Location } from './s3-location.ts'
 import type { StoredObject } from './store.ts'
+import { PART_SIZE, type Sent, type StoreWriter, type WriteCondition } from './store-writer.ts'
 
-/** Bytes of a part; a store takes at most 10,000 of them. */
-export const PART_SIZE = 8 * 1024 * 1024
+// A store takes at most so many parts of an object.
 const MOST_PARTS = 10_000
 // Parts in flight; each is in memory.
 const PARALLEL = 4
 const OCTETS = 'application/octet-stream'
 
-/** What must hold for a small object to be written. */
-export type WriteCondition =
-  /** Nothing is there yet. */
-  | { readonly absent: true }
-  /** The object is in this state still. */
-  | { readonly etag: string }
-
-/** How much of a large object was sent, and how much was there already, in bytes. */
-export interface Sent {
-  readonly sent: number
-  readonly kept: number
-}
-
 /** Writes into a folder of a bucket. */
-export class S3Writer {
+export class S3Writer implements StoreWriter {
   readonly #client: S3Client
   readonly #location: S3Location
 
@@ -52,11 +38,6 @@ export class S3Writer {
     this.#location = location
   }
 
-  /**
-   * Writes a small object; answers false when the condition does not hold, and nothing was written.
-   *
-   * @throws StorageWriteFailed
-   */
   async put(key: string, content: Buffer | string, condition?: WriteCondition): Promise<boolean> {
     const body = Buffer.from(content)
     const command = new PutObjectCommand({
@@ -65,7 +46,7 @@ export class S3Writer {
       ContentType: OCTETS,
       ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
       ...(condition !== undefined && 'absent' in condition && { IfNoneMatch: '*' }),
-      ...(condition !== undefined && 'etag' in condition && { IfMatch: condition.etag }),
+      ...(condition !== undefined && 'state' in condition && { IfMatch: condition.state }),
     })
     try {
       await this.#client.send(command)
@@ -78,11 +59,6 @@ export class S3Writer {
     }
   }
 
-  /**
-   * Writes a large object from another store, part by part; `check` sees every part before it is sent, and may refuse it by throwing.
-   *
-   * @throws StorageWriteFailed, and what `check` throws
-   */
   async upload(
     key: string,
     source: StoredObject,
@@ -123,14 +99,6 @@ export class S3Writer {
       if (error instanceof S3ServiceException) throw new StorageWriteFailed(key, error)
       throw error
     }
-  }
-
-  /** Gives up an unfinished upload of an object. */
-  async abort(key: string): Promise<void> {
-    const { uploadId } = await this.#begin(key)
-    await this.#client.send(
-      new AbortMultipartUploadCommand({ ...this.#named(key), UploadId: uploadId }),
-    )
   }
 
   /** The unfinished upload of an object with its parts, or a new one. */

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
 import { connectS3 } from '../../src/storage/s3-client.ts'
-import { parseS3Location } from '../../src/storage/s3-location.ts'
 import { S3Store } from '../../src/storage/s3-store.ts'
 import { type Fault, faultyProxy } from '../support/peers/faulty-proxy.ts'
 import { s3Environment, startS3 } from '../support/peers/versitygw.ts'
@@ -163,22 +162,4 @@ t.test('many objects are listed page by page', async t => {
     (await store.list('many')).map(({ path }) => path),
     names,
   )
-})
-
-t.test('names of places', t => {
-  t.same(parseS3Location('s3://bucket'), { bucket: 'bucket', prefix: '' })
-  t.same(parseS3Location('s3://my.bucket-1/a/b/'), { bucket: 'my.bucket-1', prefix: 'a/b' })
-  for (const bad of [
-    's3://',
-    's3://B',
-    's3://ab/../x',
-    's3://abc/a//b',
-    's3://abc/./x',
-    'S3://abc',
-    '/path',
-    'https://abc',
-  ]) {
-    t.equal(parseS3Location(bad), undefined, bad)
-  }
-  t.end()
 })

@@ -107,3 +107,22 @@ t.test('a file that has changed since it was read is noticed at the first look',
   })
   t.ok(noticed)
 })
+
+t.test('a look that fails is no change', async t => {
+  const looks = ['one', 'down', 'one', 'down', 'two', 'two']
+  let changes = 0
+  const stop = watchState(
+    async () => {
+      const text = looks.shift() ?? 'two'
+      if (text === 'down') throw new Error('the store is down')
+      return { text, newest: 0 }
+    },
+    () => {
+      changes += 1
+    },
+    5,
+  )
+  await new Promise(done => setTimeout(done, 200))
+  stop()
+  t.equal(changes, 1)
+})

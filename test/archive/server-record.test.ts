@@ -4,6 +4,7 @@ import {
   followSource,
   newServerConfig,
   recordArchive,
+  recordPublished,
   removeTag,
 } from '../../src/archive/server-record.ts'
 import type { RawConfig } from '../../src/config/genome-config-schema.ts'
@@ -184,3 +185,30 @@ t.test(
     t.match(fresh.genomes?.h, marks.h)
   },
 )
+
+t.test('a published tag is taken over with its genome and asset; others stay', async t => {
+  const source: RawConfig = {
+    genomes: {
+      g: {
+        aliases: ['x'],
+        access: 'controlled',
+        assets: { a: { default_tag: 't', tags: { t: { asset_path: 'a' }, u: {} } } },
+      },
+    },
+  }
+  const target: RawConfig = {
+    genomes: { g: { study: 'S', assets: { a: { tags: { old: {} } }, b: {} } } },
+  }
+  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 't' })
+  const wanted = {
+    g: {
+      study: 'S',
+      aliases: ['x'],
+      access: 'controlled',
+      assets: { a: { default_tag: 't', tags: { old: {}, t: { asset_path: 'a' } } }, b: {} },
+    },
+  }
+  t.same(target.genomes, wanted)
+  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 'gone' })
+  t.same(target.genomes, wanted)
+})
