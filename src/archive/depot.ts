@@ -232,8 +232,9 @@ export class Depot {
     const control = new AbortController()
     this.#checking = control
     const { catalogue, store, places, ledger, shelf, folder } = this.#current
-    // Bytes are read for digests where they lie on this machine; a store has checked them when they came.
-    const local = store instanceof FileStore ? store : undefined
+    // Whatever is in a published store was compared with its index when it came; an archive folder is read by ourselves.
+    const published = this.#source.store !== undefined
+    const pathOf = (key: string) => (store as FileStore).pathOf(key)
     this.#progress = { state: 'running', checked: 0, total: 0 }
     const contents = new ContentIndex(folder.contents)
     const damages = await checkFolder({
@@ -243,12 +244,12 @@ export class Depot {
       ledger,
       shelf,
       contents,
-      believesIndex: local === undefined,
+      believesIndex: published,
       ...(deep &&
-        local !== undefined && {
-          digests: key => this.#thread.digests(local.pathOf(key)),
+        !published && {
+          digests: key => this.#thread.digests(pathOf(key)),
           viewDigests: (key, index, naming) =>
-            this.#pool.viewDigests({ archive: local.pathOf(key), index, naming }),
+            this.#pool.viewDigests({ archive: pathOf(key), index, naming }),
         }),
       signal: control.signal,
       onProgress: (checked, total) => {
