@@ -117,6 +117,6 @@ t.test('names of buckets', async t => {
     '/path',
     'https://abc',
   ]) {
-    t.equal(parseS3Location(bad), undefined, bad)
+    t.equal(parseS3Location(bad), undefined, JSON.stringify(bad))
   }
 })
