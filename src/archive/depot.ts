@@ -69,10 +69,13 @@ export interface DepotSource {
  */
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
   const loadedAt = new Date()
-  const found = await findSource(source, previous)
+  const store = await storeOf(source, previous)
+  const found = await (store === undefined
+    ? findPublished(source, previous?.configFile)
+    : findInStore(store))
   const { config, archiveFolder } = found
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
-  const parts = await partsFor(source, archiveFolder, previous)
+  const parts = partsFor(source, archiveFolder, { previous, published: store?.store })
   return {
     catalogue: new Catalogue(config),
     source: config,
@@ -89,18 +92,19 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
 }
 
 /** What is served from a folder or a store; what an older generation knew of the same place stays known. */
-async function partsFor(source: DepotSource, place: string, previous?: Generation) {
+function partsFor(
+  source: DepotSource,
+  place: string,
+  { previous, published }: { previous: Generation | undefined; published: Store | undefined },
+) {
   if (previous !== undefined && previous.archiveFolder === place) {
     const { store, places, ledger, shelf, foreign, folder } = previous
     // What was known of digests counts until the new generation was checked: it belongs to bytes, not to configs.
     return { store, places, ledger, shelf, foreign, contents: folder.contents }
   }
-  const store =
-    source.store === undefined
-      ? new FileStore(place, source.allowedRoots)
-      : await openStore(place, source.allowedRoots)
-  const places = source.store === undefined ? FOLDER_PLACES : PUBLISHED_PLACES
-  const kept = source.store === undefined ? place : undefined
+  const store = published ?? new FileStore(place, source.allowedRoots)
+  const places = published === undefined ? FOLDER_PLACES : PUBLISHED_PLACES
+  const kept = published === undefined ? place : undefined
   return {
     store,
     places,
@@ -111,10 +115,21 @@ async function partsFor(source: DepotSource, place: string, previous?: Generatio
   }
 }
 
-async function findSource(source: DepotSource, previous?: Generation): Promise<ServerConfig> {
-  const { store: place } = source
-  if (place === undefined) return findPublished(source, previous?.configFile)
-  const store = previous?.store ?? (await openStore(place, source.allowedRoots))
+interface PublishedStore {
+  readonly place: string
+  readonly store: Store
+}
+
+/** The published store that a source names, opened once; undefined for an archive folder. */
+async function storeOf(
+  { store: place, allowedRoots }: DepotSource,
+  previous?: Generation,
+): Promise<PublishedStore | undefined> {
+  if (place === undefined) return undefined
+  return { place, store: previous?.store ?? (await openStore(place, allowedRoots)) }
+}
+
+async function findInStore({ place, store }: PublishedStore): Promise<ServerConfig> {
   const { config } = await readPublished(store, place)
   const { marks, settings } = config
   return { config, archiveFolder: place, marks: [marks], settings, files: [], notes: [] }

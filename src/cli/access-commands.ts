@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { DEFAULT_EXPIRY } from '../state/token-form.ts'
 import type { AccessFlags } from './access-listing.ts'
 import type { Settle } from './archive-commands.ts'
+import { withTarget } from './archive-flags.ts'
 import type { AuditFlags } from './audit.ts'
 import type { CreateFlags, TokenFlags } from './token.ts'
 
@@ -16,20 +17,12 @@ Example:
 /** Registers the commands. */
 export function accessCommands(program: Command, settle: Settle): void {
   const withState = (command: Command) =>
-    command
-      .exitOverride()
-      .addOption(new Option('-c, --config <FILE>', 'genome config ($REFGENIE)').env('REFGENIE'))
-      .addOption(
-        new Option('--archive-folder <DIR>', 'folder of the archives').env(
-          'REFGENIE_GENOME_ARCHIVE_FOLDER',
-        ),
-      )
-      .addOption(
-        new Option(
-          '--state <FILE>',
-          'database of tokens and audit (default: .refdepot/state.sqlite in the archive folder)',
-        ).env('REFDEPOT_STATE'),
-      )
+    withTarget(command).addOption(
+      new Option(
+        '--state <FILE>',
+        'database of tokens and audit (default: .refdepot/state.sqlite in the archive folder)',
+      ).env('REFDEPOT_STATE'),
+    )
   const token = program
     .command('token')
     .description('make, list and revoke the tokens that controlled assets are read with')

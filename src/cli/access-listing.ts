@@ -59,16 +59,11 @@ async function rightsOf(flags: AccessFlags): Promise<Rights> {
 function rowOf(entry: CatalogueEntry, table: AccessTable, rights: Rights) {
   const { genome, asset, tag } = entry
   const studies = table.studiesOf(entry)
-  const names = {
-    genome: [genome.digest, ...genome.aliases],
-    asset: asset.name,
-    tag: tag.name,
-  }
   return {
     asset: `${nameOf(genome)}/${asset.name}:${tag.name}`,
     registry_path: registryPathOf(entry),
     access: studies === undefined ? 'open' : 'controlled',
     studies: studies ?? [],
-    readable: studies === undefined || rights.mayRead(names, studies),
+    readable: table.mayRead(rights, entry),
   }
 }

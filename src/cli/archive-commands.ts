@@ -1,7 +1,7 @@
 /** The commands below `refdepot archive`: their flags and help. */
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { CreateFlags } from './archive-create.ts'
-import type { TargetFlags } from './archive-flags.ts'
+import { type TargetFlags, withTarget } from './archive-flags.ts'
 import type { ListFlags } from './archive-list.ts'
 import type { WatchFlags } from './archive-watch.ts'
 
@@ -93,17 +93,4 @@ function withRun(command: Command): Command {
       'write alias-named archives too, for a refgenieserver that serves this folder',
     )
     .option('--json', 'events as JSON, one a line, on stdout')
-}
-
-/** A command that works on a config and its archive folder. */
-function withTarget(command: Command): Command {
-  return command
-    .exitOverride()
-    .addOption(new Option('-c, --config <FILE>', 'genome config').env('REFGENIE'))
-    .addOption(
-      new Option(
-        '--archive-folder <DIR>',
-        'archive folder; without it the one the config names',
-      ).env('REFGENIE_GENOME_ARCHIVE_FOLDER'),
-    )
 }

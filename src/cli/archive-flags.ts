@@ -1,4 +1,5 @@
-/** Flags that all archive commands share. */
+/** Flags that all commands on a config and its archive folder share. */
+import { type Command, Option } from 'commander'
 import { SettingInvalid } from '../config/config-error.ts'
 
 /** Which config, and which archive folder instead of the one it names. */
@@ -17,4 +18,17 @@ export function configOf({ config = '' }: TargetFlags): string {
     throw new SettingInvalid('--config', config, 'a genome config with -c FILE or in $REFGENIE')
   }
   return config
+}
+
+/** Gives a command the flags of {@link TargetFlags}. */
+export function withTarget(command: Command): Command {
+  return command
+    .exitOverride()
+    .addOption(new Option('-c, --config <FILE>', 'genome config').env('REFGENIE'))
+    .addOption(
+      new Option(
+        '--archive-folder <DIR>',
+        'archive folder; without it the one the config names',
+      ).env('REFGENIE_GENOME_ARCHIVE_FOLDER'),
+    )
 }

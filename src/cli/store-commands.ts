@@ -1,6 +1,7 @@
 /** Registers `push` and `rollback`. */
 import { type Command, Option } from 'commander'
 import type { Settle } from './archive-commands.ts'
+import { withTarget } from './archive-flags.ts'
 import type { PushFlags } from './push.ts'
 
 /** Registers the commands. */
@@ -9,17 +10,9 @@ export function storeCommands(program: Command, settle: Settle): void {
     new Option('--store <PLACE>', 'store to publish in: a folder or s3://BUCKET/PREFIX').env(
       'REFDEPOT_STORE',
     )
-  program
-    .command('push')
+  withTarget(program.command('push'))
     .description('copy archives into a store, as far as they are not there, and publish them')
-    .exitOverride()
     .argument('[PATH...]', 'registry paths; everything that is archived without')
-    .addOption(new Option('-c, --config <FILE>', 'genome config ($REFGENIE)').env('REFGENIE'))
-    .addOption(
-      new Option('--archive-folder <DIR>', 'folder of the archives').env(
-        'REFGENIE_GENOME_ARCHIVE_FOLDER',
-      ),
-    )
     .addOption(store())
     .option('--json', 'as JSON, one event a line')
     .action((paths: string[], flags: PushFlags) =>

@@ -12,7 +12,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import type { AccessPolicy, StudyRule } from '../domain/access.ts'
+import { type AccessPolicy, type StudyRule, tagNames } from '../domain/access.ts'
 import { entriesOf } from '../domain/catalogue.ts'
 import type { Genome } from '../domain/genome.ts'
 import { type PathPattern, parsePathPattern } from '../domain/path-pattern.ts'
@@ -194,13 +194,7 @@ function strayNames(raw: RawPolicy, genomes: readonly Genome[]): string[] {
 }
 
 function strayPatterns(raw: RawPolicy, genomes: readonly Genome[]): string[] {
-  const tags = genomes.flatMap(genome =>
-    [...entriesOf(genome)].map(({ asset, tag }) => ({
-      genome: [genome.digest, ...genome.aliases],
-      asset: asset.name,
-      tag: tag.name,
-    })),
-  )
+  const tags = genomes.flatMap(genome => [...entriesOf(genome)].map(tagNames))
   return rulesOf(raw).flatMap(({ study, paths }) =>
     paths
       .filter(path => !tags.some(names => path.matches(names)))

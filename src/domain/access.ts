@@ -78,6 +78,12 @@ export class AccessTable {
     return this.#controlled.get(registryPathOf(entry))
   }
 
+  /** True when these rights reach a tag; an open one is reached by everybody. */
+  mayRead(rights: Rights, entry: CatalogueEntry): boolean {
+    const studies = this.studiesOf(entry)
+    return studies === undefined || rights.mayRead(tagNames(entry), studies)
+  }
+
   /** Keys (`digest/asset:tag`; `digest/asset` or `digest` where there is nothing below) of what these rights do not reach. */
   hiddenFrom(rights: Rights, genomes: readonly Genome[]): ReadonlySet<string> {
     const hidden = new Set<string>()
@@ -113,14 +119,13 @@ function* placesOf(genome: Genome): Generator<Place> {
   }
   for (const entry of entriesOf(genome)) {
     const { asset, tag } = entry
-    yield {
-      key: registryPathOf(entry),
-      genome,
-      asset,
-      tag: tag.name,
-      names: { genome: names, asset: asset.name, tag: tag.name },
-    }
+    yield { key: registryPathOf(entry), genome, asset, tag: tag.name, names: tagNames(entry) }
   }
+}
+
+/** The names that a tag goes by in patterns. */
+export function tagNames({ genome, asset, tag }: CatalogueEntry): TagNames {
+  return { genome: [genome.digest, ...genome.aliases], asset: asset.name, tag: tag.name }
 }
 
 interface Decision {

@@ -1,6 +1,6 @@
 /** The hooks that watch over every request of an app: who sends it, who may keep the answer, what was refused. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Depot } from '../../archive/depot.ts'
+import type { Depot, Generation } from '../../archive/depot.ts'
 import type { AccessControl } from './access-control.ts'
 import { ANONYMOUS, addressOf, attend, type Caller, callerOf } from './caller.ts'
 import { SESSION_COOKIE } from './credentials.ts'
@@ -22,27 +22,38 @@ export function attendRequests(app: FastifyInstance, depot: Depot, access: Acces
       done()
     }, done)
   })
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const caller = callerOf(request)
     if (depot.current.access.restricts || caller.credentials === 'valid') {
       restrictCaches(reply, caller)
     }
+    done(null, payload)
   })
-  app.addHook('onResponse', async (request, reply) => {
-    const { current } = depot
-    const { rights, name, credentials } = callerOf(request)
-    const denied = reply.statusCode === 404
-    // Data has its own row; this is for lists of files, recipes and attributes.
-    const seen = reply.statusCode < 300 && credentials === 'valid' && !hasTransfer(request)
-    if (!current.access.restricts || !(denied || seen)) return
-    const { url } = request
-    const ip = addressOf(request)
-    // Not now: the time this takes would tell the next request of the same client that there was something to find.
-    access.trail.later(`${denied} ${name} ${ip} ${url}`, () => {
-      const subject = denied ? deniedSubject(current, rights, url) : seenSubject(current, url)
-      const action = denied ? 'denied' : 'seen'
-      return subject === undefined ? undefined : { actor: name, action, subject, address: ip }
-    })
+  app.addHook('onResponse', (request, reply, done) => {
+    if (depot.current.access.restricts) watchAnswer(depot.current, access, request, reply)
+    done()
+  })
+}
+
+/** Has the audit find out whether something controlled was asked for or shown. */
+function watchAnswer(
+  current: Generation,
+  access: AccessControl,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { rights, name, credentials } = callerOf(request)
+  const denied = reply.statusCode === 404
+  // Data has its own row; this is for lists of files, recipes and attributes.
+  const seen = reply.statusCode < 300 && credentials === 'valid' && !hasTransfer(request)
+  if (!denied && !seen) return
+  const { url } = request
+  const ip = addressOf(request)
+  // Not now: the time this takes would tell the next request of the same client that there was something to find.
+  access.trail.later(`${denied} ${name} ${ip} ${url}`, () => {
+    const subject = denied ? deniedSubject(current, rights, url) : seenSubject(current, url)
+    const action = denied ? 'denied' : 'seen'
+    return subject === undefined ? undefined : { actor: name, action, subject, address: ip }
   })
 }
 

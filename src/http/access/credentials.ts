@@ -33,6 +33,11 @@ function fromHeader(header: string): Credential {
   const scheme = blank === -1 ? '' : text.slice(0, blank)
   const rest = blank === -1 ? '' : text.slice(blank).trim()
   const value = scheme.toLowerCase() === 'basic' ? fromBasic(rest) : rest
+  return tokenCredential(value)
+}
+
+/** A token as a credential: one of ours, or one that an identity provider has signed. */
+export function tokenCredential(value: string): Credential {
   return { kind: SIGNED.test(value) ? 'signed' : 'token', value }
 }
 

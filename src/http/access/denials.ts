@@ -18,7 +18,7 @@ export function deniedSubject(
   rights: Rights,
   url: string,
 ): string | undefined {
-  return subjectOf(generation, url, entry => isHidden(generation, rights, entry))
+  return subjectOf(generation, url, entry => !generation.access.mayRead(rights, entry))
 }
 
 /** What of the controlled was shown; undefined when nothing controlled is named in the URL. */
@@ -85,16 +85,4 @@ function ofGenome(
     tagged.length > 0 ? tagged : named.filter(({ asset, tag }) => tag.name === defaultTagOf(asset))
   const found = asked.find(counts)
   return found && registryPathOf(found)
-}
-
-function isHidden({ access }: Generation, rights: Rights, entry: CatalogueEntry): boolean {
-  const studies = access.studiesOf(entry)
-  if (studies === undefined) return false
-  const { genome, asset, tag } = entry
-  const names = {
-    genome: [genome.digest, ...genome.aliases],
-    asset: asset.name,
-    tag: tag.name,
-  }
-  return !rights.mayRead(names, studies)
 }

@@ -18,7 +18,6 @@ const INDEX_SUFFIXES = ['.fai', '.gzi', '.bai', '.csi', '.tbi', '.crai']
 
 /** The query of a request for a link. */
 interface LinkQuery {
-  readonly tag?: string
   readonly file?: string
   readonly format?: 'tgz' | 'tar'
   readonly expires?: string

@@ -34,16 +34,17 @@ export function pageSettings(parts: RouteParts, request: FastifyRequest): PageSe
 
 /** The pages for one request. */
 export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
-  const settings = pageSettings(parts, request)
+  // Asked only by a page: archives and JSON pass here too.
+  const settings = () => pageSettings(parts, request)
   return {
-    index: ({ catalogue }) => genomesPage(settings, catalogue, request.hostname),
-    genome: genome => genomePage(settings, genome),
+    index: ({ catalogue }) => genomesPage(settings(), catalogue, request.hostname),
+    genome: genome => genomePage(settings(), genome),
     asset: async ({ catalogue, folder }, entry) => {
       // A page without its list of files is better than no page.
       const contents = await readSideJson(folder, entry, 'contents', 'stored').catch(
         () => undefined,
       )
-      return assetPage(settings, entry, {
+      return assetPage(settings(), entry, {
         contents: Array.isArray(contents) ? contents.map(String).sort() : undefined,
         archiveUrl: parts.absolute(request, assetPath(entry, '/archive')),
         serverUrl: parts.absolute(request, ''),
@@ -53,6 +54,6 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
         },
       })
     },
-    search: (query, page) => searchPage(settings, query, page),
+    search: (query, page) => searchPage(settings(), query, page),
   }
 }

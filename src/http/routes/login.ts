@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
 import type { AccessControl } from '../access/access-control.ts'
 import { addressOf, type Caller, callerOf } from '../access/caller.ts'
-import { SESSION_COOKIE } from '../access/credentials.ts'
+import { SESSION_COOKIE, tokenCredential } from '../access/credentials.ts'
 import { demandSameOrigin } from '../access/same-origin.ts'
 import { html, json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
@@ -156,8 +156,7 @@ async function introspected(
 ): Promise<object> {
   const asking = callerOf(request)
   if (asking.credentials !== 'valid') throw new LoginRequired()
-  const kind = /^eyJ[\w-]*\./.test(token) ? 'signed' : 'token'
-  const asked = await access.authenticator.check({ kind, value: token }, addressOf(request))
+  const asked = await access.authenticator.check(tokenCredential(token), addressOf(request))
   const isSelf = asked.credentials === 'valid' && asked.name === asking.name
   if (!isSelf && !asking.rights.mayIntrospect) {
     throw new Forbidden('this needs a token with the scope introspect')
