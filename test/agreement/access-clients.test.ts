@@ -7,28 +7,25 @@ import t, { type Test } from 'tap'
 import { openState } from '../../src/state/open-state.ts'
 import { controlledFolder, PANEL } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
 
 const BED = 'chr1\t10\t20\tsecret-region\n'
-const CHROMIUM = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+
+/** A new token in the state at a path. */
+async function tokenIn(path: string, scope: string): Promise<string> {
+  const state = await openState(path)
+  const { token } = await state.tokens.create({ name: 'client', scopes: [scope], by: 'test' })
+  await state.close()
+  return token
+}
 
 /** A server whose T7 is controlled, with a token for it. */
 async function controlledServer(t: Test) {
   const folder = await controlledFolder(t)
   await writeFile(folder.policy, 'genomes: {t7: {access: controlled}}')
-  const state = await openState(folder.state)
-  const { token } = await state.tokens.create({ name: 'client', scopes: ['read:t7/*'], by: 'test' })
-  await state.close()
+  const token = await tokenIn(folder.state, 'read:t7/*')
   const server = await startOurs(t, [
     '-c',
     folder.config,
@@ -240,9 +237,7 @@ t.test('the refgenie client lists and pulls with a token in the URL of the serve
   const policy = join(folder, 'policy.yaml')
   const statePath = join(folder, 'state.sqlite')
   await writeFile(policy, 'genomes: {t7: {access: controlled}}')
-  const state = await openState(statePath)
-  const { token } = await state.tokens.create({ name: 'client', scopes: ['read:t7/*'], by: 'test' })
-  await state.close()
+  const token = await tokenIn(statePath, 'read:t7/*')
   const server = await startOurs(t, [
     '-c',
     `${BUILT}/archives/genome_config.yaml`,
@@ -304,9 +299,7 @@ t.test('a token never reaches the host that a redirect leads to', async t => {
     folder.config,
     `${await readFile(folder.config, 'utf8')}remotes:\n  http: {prefix: ${other.url}, description: copy}\n`,
   )
-  const state = await openState(folder.state)
-  const { token } = await state.tokens.create({ name: 'client', scopes: ['read:t7/*'], by: 'test' })
-  await state.close()
+  const token = await tokenIn(folder.state, 'read:t7/*')
   const server = await startOurs(t, [
     '-c',
     folder.config,
@@ -376,9 +369,7 @@ open(sys.argv[3] if len(sys.argv) > 3 else sys.argv[2], 'wb').write(u.urlopen(re
 
 t.test('no secret is left anywhere', async t => {
   const folder = await controlledFolder(t)
-  const state = await openState(folder.state)
-  const { token } = await state.tokens.create({ name: 'client', scopes: ['admin'], by: 'test' })
-  await state.close()
+  const token = await tokenIn(folder.state, 'admin')
   const { spawn } = await import('node:child_process')
   const child = spawn(process.execPath, [
     'dist/cli/main.js',

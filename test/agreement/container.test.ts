@@ -11,13 +11,13 @@ import {
   makeContainer,
 } from '../support/container/buildah.ts'
 import {
-  freePort,
   runToEnd,
   type ServerProcess,
   startServer,
   userOf,
 } from '../support/container/server-process.ts'
 import { EXAMPLE } from '../support/example-folder.ts'
+import { freePort } from '../support/free-port.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 
 const IMAGE = 'localhost/refdepot:test'

@@ -4,21 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { EXAMPLE } from '../support/example-folder.ts'
+import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 
 const serve = ['-c', `${EXAMPLE}/genome_config.yaml`, '--archive-folder', EXAMPLE]
 const BROWSER_ACCEPT = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
-const CHROMIUM = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 t.test('curl gets JSON from the URL that gives a browser a page', async t => {
   const server = await startOurs(t, serve)

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { freePort, startServer } from '../support/container/server-process.ts'
+import { startServer } from '../support/container/server-process.ts'
+import { freePort } from '../support/free-port.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 
 const run = promisify(execFile)

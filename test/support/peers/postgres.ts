@@ -1,9 +1,9 @@
 /** A PostgreSQL cluster of its own for one test. */
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { freePort } from '../free-port.ts'
 import { run } from './run.ts'
 
 const USER = 'postgres'
@@ -51,12 +51,4 @@ export async function startPostgres(t: Test): Promise<Postgres> {
     stop,
     kill: () => control('-m', 'immediate', 'stop'),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise(done => server.close(done))
-  return port
 }

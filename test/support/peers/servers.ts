@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { lstat, symlink, unlink } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { freePort } from '../free-port.ts'
 
 /** What scripts/peers/make-genomes.sh has built with the real tools. */
 export const BUILT = '/srv/refgenie'
@@ -67,13 +67,4 @@ async function started(t: Test, child: ChildProcess, port: number, ready: string
     if (answer?.ok === true) return url
   }
   throw new Error(`${child.spawnargs.join(' ')} did not start:\n${output}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
 import { connectS3 } from '../../../src/storage/s3-client.ts'
+import { freePort } from '../free-port.ts'
 
 const PROGRAM = '.peers/versitygw/versitygw'
 const KEY = 'AKTESTTEST'
@@ -67,12 +67,4 @@ export function s3Environment(endpoint: string): Record<string, string> {
     AWS_ACCESS_KEY_ID: KEY,
     AWS_SECRET_ACCESS_KEY: SECRET,
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise(done => server.close(done))
-  return port
 }

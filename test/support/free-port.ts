@@ -1,0 +1,13 @@
+/** A port that nothing listens on at this moment. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/** A free port of the loopback. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
