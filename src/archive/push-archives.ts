@@ -1,14 +1,10 @@
 /** `push`: copies archives of an archive folder into a store, what is there already stays, and publishes them as a new generation. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RawConfig } from '../config/genome-config-schema.ts'
-import { rawConfigIn, readRawConfig } from '../config/raw-config.ts'
-import { formatGenomeConfig } from '../config/write-genome-config.ts'
-import { PushConflict, PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
+import { readRawConfig } from '../config/raw-config.ts'
+import { PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { openFile } from '../storage/file-store.ts'
-import type { Store } from '../storage/store.ts'
-import type { WritableStore } from '../storage/store-writer.ts'
 import { ChunkDigests } from './archive-digest.ts'
 import {
   archiveName,
@@ -20,21 +16,8 @@ import {
 import { archivePath, readIndex } from './archive-plan.ts'
 import type { ArchiveTarget } from './archive-target.ts'
 import { INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
-import {
-  CURRENT_KEY,
-  type CurrentGeneration,
-  currentGeneration,
-  currentText,
-  generationKey,
-  lastGeneration,
-} from './published.ts'
+import { contentOf, type PushStore, publishGeneration } from './publish-generation.ts'
 import { recordPublished } from './server-record.ts'
-
-/** Where archives are published. */
-export interface PushStore extends WritableStore {
-  /** Name of the place, for messages. */
-  readonly place: string
-}
 
 /** What happens to one archive. */
 export interface PushEvent {
@@ -52,8 +35,6 @@ export interface Pushed {
 }
 
 const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
-// Others publish at the same moment; each of them succeeds once.
-const ATTEMPTS = 20
 
 /**
  * Copies the archives of tags and publishes them.
@@ -142,75 +123,4 @@ async function pushSideFile(
     await to.writer.put(`${publishedFolder(entry)}/${name}`, content)
     return
   }
-}
-
-/**
- * Publishes a change of the config as the next generation; when somebody else was quicker, the change is made to theirs.
- *
- * @throws PushConflict
- */
-async function publishGeneration(
-  to: PushStore,
-  change: (config: RawConfig) => void,
-): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const current = await currentGeneration(to.store, to.place)
-    const before = await configOf(to, current)
-    const config = structuredClone(before)
-    change(config)
-    const text = formatGenomeConfig(config)
-    if (current !== undefined && text === formatGenomeConfig(before)) return current.generation
-    const generation = await nextNumber(to, text)
-    const condition = current === undefined ? { absent: true as const } : { state: current.state }
-    if (
-      await to.writer.put(CURRENT_KEY, currentText(generation, current?.generation ?? 0), condition)
-    )
-      return generation
-  }
-  throw new PushConflict(to.place)
-}
-
-/** Writes the config under the next number that is free. */
-async function nextNumber(to: PushStore, text: string): Promise<number> {
-  let generation = await lastGeneration(to.store)
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    generation += 1
-    if (await to.writer.put(generationKey(generation), text, { absent: true })) return generation
-  }
-  throw new PushConflict(to.place)
-}
-
-async function configOf(
-  { store, place }: PushStore,
-  current: CurrentGeneration | undefined,
-): Promise<RawConfig> {
-  if (current === undefined) return { config_version: '0.4', genomes: {} }
-  const key = generationKey(current.generation)
-  const text = await contentOf(store, key)
-  if (text === undefined) throw new PushRefused(`${place}/${key}`, 'the generation is missing')
-  return rawConfigIn(text.toString('utf8'), `${place}/${key}`)
-}
-
-/**
- * Makes an earlier generation the one that counts.
- *
- * @param wanted - its number; the one that counted before the present one without
- * @throws PushRefused when there is no such generation, PushConflict
- */
-export async function rollBack(to: PushStore, wanted?: number): Promise<number> {
-  const current = await currentGeneration(to.store, to.place)
-  if (current === undefined) throw new PushRefused(to.place, 'nothing is published there')
-  const generation = wanted ?? current.previous
-  if ((await to.store.identify(generationKey(generation))) === undefined) {
-    throw new PushRefused(to.place, `there is no generation ${generation}`)
-  }
-  const text = currentText(generation, current.generation)
-  if (await to.writer.put(CURRENT_KEY, text, { state: current.state })) return generation
-  throw new PushConflict(to.place)
-}
-
-async function contentOf(store: Store, key: string): Promise<Buffer | undefined> {
-  const object = await store.open(key)
-  if (object === undefined) return undefined
-  return object.bytes({ start: 0, end: object.size }).finally(() => object.close())
 }

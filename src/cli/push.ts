@@ -1,7 +1,8 @@
 /** `refdepot push` and `rollback`: publish archives in a store, and go back. */
 import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { healFolder } from '../archive/create-archives.ts'
-import { type PushEvent, type PushStore, pushArchives, rollBack } from '../archive/push-archives.ts'
+import { type PushStore, rollBack } from '../archive/publish-generation.ts'
+import { type PushEvent, pushArchives } from '../archive/push-archives.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { openWritableStore } from '../storage/open-store.ts'

@@ -4,13 +4,9 @@ import t, { type Test } from 'tap'
 import { openServerTarget, openTarget, selectTags } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { Depot } from '../../src/archive/depot.ts'
+import { type PushStore, rollBack } from '../../src/archive/publish-generation.ts'
 import { currentGeneration, readPublished } from '../../src/archive/published.ts'
-import {
-  type PushEvent,
-  type PushStore,
-  pushArchives,
-  rollBack,
-} from '../../src/archive/push-archives.ts'
+import { type PushEvent, pushArchives } from '../../src/archive/push-archives.ts'
 import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
 import { noise } from '../support/content-shapes.ts'
