@@ -33,7 +33,7 @@ async function openApiDocuments(): Promise<{ open: object; admin: object }> {
     const settings = { version: packageVersion(), basePath: '', trustProxy: [], title: 'refdepot' }
     const logger = pino({ level: 'silent' })
     const defaults = resolveSettings({ flags: {}, environment: {}, file: {} })
-    const access = serveAccess(defaults, folder, logger)
+    const access = serveAccess(defaults, { home: folder, logger, redirects: undefined })
     const app = await buildApp({ depot, access, logger, settings })
     await app.ready()
     const documents = { open: app.swagger(), admin: adminDocument(app) }

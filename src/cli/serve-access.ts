@@ -9,6 +9,7 @@ import { parseDuration } from '../domain/duration.ts'
 import { parseScope, SCOPE_FORMS } from '../domain/rights.ts'
 import { type AccessControl, accessControl } from '../http/access/access-control.ts'
 import type { SignedTokenSettings } from '../http/access/signed-token.ts'
+import type { StoreRedirects } from '../http/access/store-redirect.ts'
 import type { ByteBudget, LimitSettings } from '../http/access/transfer-limits.ts'
 import { LazyState } from '../state/lazy-state.ts'
 
@@ -19,6 +20,14 @@ export function statePath(archiveFolder: string, setting = ''): string {
   return setting === '' ? join(archiveFolder, OWN_FOLDER, STATE_FILE) : setting
 }
 
+/** What access control needs beside the settings. */
+export interface AccessSurroundings {
+  /** Folder of the state, unless a setting says otherwise. */
+  readonly home: string
+  readonly logger: Logger
+  readonly redirects: StoreRedirects | undefined
+}
+
 /**
  * The access control that the settings ask for; it opens nothing yet.
  *
@@ -26,12 +35,11 @@ export function statePath(archiveFolder: string, setting = ''): string {
  */
 export function serveAccess(
   values: SettingValues,
-  archiveFolder: string,
-  logger: Logger,
+  { home, logger, redirects }: AccessSurroundings,
 ): AccessControl {
   const identityProvider = identityProviderOf(values)
   return accessControl({
-    state: new LazyState(statePath(archiveFolder, values.state)),
+    state: new LazyState(statePath(home, values.state)),
     linkSecret: values['link-secret'],
     linkLifetime: parseDuration(values['link-lifetime']) as number,
     limits: limitsOf(values),
@@ -39,6 +47,7 @@ export function serveAccess(
     onError: error =>
       logger.error({ err: error }, 'the audit cannot be written; it is tried again'),
     ...(identityProvider && { identityProvider }),
+    ...(redirects && { redirects }),
   })
 }
 

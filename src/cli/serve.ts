@@ -10,6 +10,7 @@ import { EXIT } from './exit-codes.ts'
 import { serveAccess } from './serve-access.ts'
 import { checkInBackground, keepFresh, tell } from './serve-fresh.ts'
 import { type ServeFlags, serveSettings } from './serve-settings.ts'
+import { storeRedirects } from './serve-store.ts'
 import { packageVersion } from './version.ts'
 
 // Downloads may go on this long after a stop was asked for.
@@ -20,7 +21,8 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const { values, source } = await serveSettings(flags, defaultPort)
   const logger = pino({ level: values['log-level'] })
   const depot = await Depot.open(source)
-  const access = serveAccess(values, stateHome(source, depot), logger)
+  const redirects = await storeRedirects(values)
+  const access = serveAccess(values, { home: stateHome(source, depot), logger, redirects })
   // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
   if (depot.current.access.restricts) await openAtStart(access.state, logger)
   const app = await buildApp({

@@ -85,6 +85,33 @@ export const SETTINGS = [
       'Store that `refdepot push` has published in (a folder or s3://BUCKET/PREFIX); no config and no archive folder are needed then',
   },
   {
+    name: 'serve-from',
+    value: 'WHERE',
+    environment: ['REFDEPOT_SERVE_FROM'],
+    default: 'proxy',
+    description:
+      'Whether bytes of open archives pass through the server (proxy), or callers without credentials are sent to the store by 307: always (redirect), or from 1 MiB on and no scripts of other web sites (auto)',
+    allowed: { pattern: /^(?:proxy|redirect|auto)$/, wording: 'proxy, redirect or auto' },
+  },
+  {
+    name: 'store-public-url',
+    value: 'URL',
+    environment: ['REFDEPOT_STORE_PUBLIC_URL'],
+    default: '',
+    description:
+      'URL under which everybody can read the folder of the store; redirects lead there instead of to signed URLs',
+    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+  },
+  {
+    name: 'store-endpoint',
+    value: 'URL',
+    environment: ['REFDEPOT_STORE_ENDPOINT'],
+    default: '',
+    description:
+      'Address of the object store as clients reach it, for signed URLs; without it the one that the server uses itself',
+    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+  },
+  {
     name: 'state-folder',
     value: 'DIR',
     // The second one is systemd's name for the StateDirectory of a unit.

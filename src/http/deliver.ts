@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../storage/blob.ts'
 import type { ByteRange } from '../storage/store.ts'
+import { placeInStore } from './access/store-redirect.ts'
 import { beginTransfer } from './access/transfer.ts'
 import { parseRange } from './byte-ranges.ts'
 import { evaluate, rangeStillValid } from './preconditions.ts'
@@ -24,6 +25,8 @@ export interface DeliveryOptions {
   readonly vary?: string
   /** True for archives and files: nobody on the way may re-encode them. */
   readonly data?: boolean
+  /** True when the bytes must come from here, whatever the store could do. */
+  readonly staysHere?: boolean
   /** 200 unless the answer is an error page or a problem. */
   readonly status?: number
 }
@@ -81,6 +84,8 @@ export async function deliver(
   options: DeliveryOptions = {},
 ): Promise<FastifyReply> {
   const plan = planDelivery(request.headers, blob, options)
+  const elsewhere = await placeInStore(request, blob, plan.ranges, options)
+  if (elsewhere !== undefined) return redirect(reply, blob, elsewhere)
   reply.code(plan.status).headers(plan.headers)
   if (request.method === 'HEAD' || plan.ranges.length === 0) {
     await blob.close()
@@ -92,6 +97,15 @@ export async function deliver(
   if (plan.boundary === undefined && range !== undefined)
     return sendRange(request, reply, blob, range)
   return reply.send(watched(request, Readable.from(multipartBody(blob, plan))))
+}
+
+/** Sends the caller to the store. The address is for this caller and this moment, so nobody keeps it. */
+async function redirect(reply: FastifyReply, blob: Blob, location: string): Promise<FastifyReply> {
+  await blob.close()
+  return reply
+    .code(307)
+    .headers({ location, 'cache-control': 'no-store', 'content-length': '0' })
+    .send('')
 }
 
 /** Asks the budgets of the caller, for data only: lists and errors are always answered. */

@@ -186,6 +186,12 @@ export function emptyResponse(description: string): object {
   return { description, type: 'null' }
 }
 
+/** A body of bytes that callers may be sent to the store for. */
+export function archiveResponses(description: string) {
+  const moved = 'The store has it (with `--serve-from redirect` or `auto`): see Location'
+  return { ...bytesResponses(description), 307: emptyResponse(moved) }
+}
+
 /** A body of bytes, with the statuses that ranges and conditions bring. */
 export function bytesResponses(description: string, mediaType = 'application/octet-stream') {
   const binary = { type: 'string', format: 'binary' }

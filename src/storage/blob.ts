@@ -19,6 +19,8 @@ export interface Blob {
   /** Undefined for content that has no time of its own. */
   readonly modified?: Date
   readonly digests: ContentDigests
+  /** Key of the object of the store that has these bytes and no others; undefined for everything that is made. */
+  readonly storedAs?: string
   /** The bytes of a range; lets go of the blob at the end. Fails when the bytes end early. */
   stream(range: ByteRange): Readable
   /** A short range in one piece. */
@@ -46,6 +48,7 @@ export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
     mediaType: facts.mediaType,
     modified: new Date(object.modifiedMs),
     digests: facts.digests ?? {},
+    ...(object.isMade !== true && { storedAs: object.key }),
     stream: range => object.stream(range),
     bytes: range => object.bytes(range),
     close: () => object.close(),

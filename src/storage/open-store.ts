@@ -5,6 +5,7 @@ import { FileStore } from './file-store.ts'
 import { FolderWriter } from './folder-writer.ts'
 import { parseS3Location, type S3Location } from './s3-location.ts'
 import type { Store } from './store.ts'
+import { publicLinks, type StoreLinks } from './store-links.ts'
 import type { WritableStore } from './store-writer.ts'
 
 /**
@@ -31,6 +32,30 @@ export async function openWritableStore(place: string): Promise<WritableStore> {
   }
   const { openBucket } = await import('./open-bucket.ts')
   return openBucket(location)
+}
+
+/** How clients reach a store. */
+export interface StoreAddresses {
+  /** URL under which its folder is public. */
+  readonly publicUrl?: string
+  /** Address of an object store for signed URLs; the one that the server itself uses without it. */
+  readonly endpoint?: string
+}
+
+/**
+ * What makes addresses of the objects at a place; undefined for a folder that nobody else makes public.
+ *
+ * @param place - undefined for an archive folder
+ */
+export async function openStoreLinks(
+  place: string | undefined,
+  { publicUrl, endpoint }: StoreAddresses,
+): Promise<StoreLinks | undefined> {
+  if (publicUrl !== undefined) return publicLinks(publicUrl)
+  const location = place === undefined ? undefined : bucketNamed(place)
+  if (location === undefined) return undefined
+  const { bucketLinks } = await import('./open-bucket.ts')
+  return bucketLinks(location, endpoint)
 }
 
 /** The bucket that a place names; undefined for a folder. */

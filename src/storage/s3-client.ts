@@ -12,9 +12,13 @@ const ATTEMPTS = 4
 const CONNECT_MS = 5000
 const IDLE_MS = 30_000
 
-/** Connects; nothing is sent before the first request. */
-export function connectS3(environment: Environment): S3Client {
-  const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
+/**
+ * Connects; nothing is sent before the first request.
+ *
+ * @param address - of the store, instead of the one in the environment
+ */
+export function connectS3(environment: Environment, address?: string): S3Client {
+  const endpoint = address ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
   const credentials = credentialsOf(environment)
   return new S3Client({
     region: environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION ?? DEFAULT_REGION,

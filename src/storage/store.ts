@@ -21,6 +21,8 @@ export interface Identity {
 export interface StoredObject extends Identity {
   /** The key it was opened by. */
   readonly key: string
+  /** True for what is made of other objects when it is read: the store has nothing of this name. */
+  readonly isMade?: true
   /**
    * The bytes of a range, in order, with back-pressure. Ends the object when the last byte is read or the stream is destroyed.
    * The stream fails with ShortRead when the object ends early: it never ends as a short success.

@@ -2,46 +2,13 @@
 import { createHash } from 'node:crypto'
 import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { openTarget } from '../../src/archive/archive-target.ts'
-import { createArchives } from '../../src/archive/create-archives.ts'
-import { noise } from '../support/content-shapes.ts'
+import t from 'tap'
 import { T7 } from '../support/genome-fixtures.ts'
-import { genomeFolder, USUAL } from '../support/genome-folder.ts'
+import { withBucket } from '../support/peers/bucket.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
-import { type S3Server, startS3 } from '../support/peers/versitygw.ts'
 
 const FASTA = `${T7}.fa`
-
-/** An archived genome folder beside a bucket. */
-async function withBucket(t: Test) {
-  const made = await genomeFolder(t, {
-    ...USUAL,
-    'big:default': { files: { 'big.bin': noise(30_000_000) } },
-  })
-  await createArchives(await openTarget(made.config), { registryPaths: [], jobs: 2 })
-  const s3 = await startS3(t)
-  const place = `s3://${s3.bucket}/refs`
-  const command = (...args: string[]) =>
-    run(process.execPath, ['dist/cli/main.js', ...args, '--store', place], {
-      env: { ...process.env, ...s3.env },
-    })
-  const push = (...args: string[]) => command('push', '-c', made.config, ...args)
-  const serve = (...args: string[]) => serveFrom(t, s3, place, args)
-  return { made, s3, place, command, push, serve }
-}
-
-async function serveFrom(t: Test, s3: S3Server, place: string, args: string[]): Promise<string> {
-  const before = { ...process.env }
-  Object.assign(process.env, s3.env)
-  try {
-    return await startOurs(t, ['--store', place, '--watch-interval', '0.2', ...args])
-  } finally {
-    for (const name of Object.keys(s3.env)) delete process.env[name]
-    Object.assign(process.env, before)
-  }
-}
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const body = async (url: string, headers = {}) =>

@@ -5,6 +5,7 @@ import { AuditTrail } from './audit-trail.ts'
 import { Authenticator } from './authenticator.ts'
 import { CredentialGate, type GateLimits } from './credential-gate.ts'
 import { type SignedTokenSettings, signedTokenCheck } from './signed-token.ts'
+import type { StoreRedirects } from './store-redirect.ts'
 import { type LimitSettings, TransferLimits } from './transfer-limits.ts'
 import { sharedViews, type Viewing } from './visible-generation.ts'
 
@@ -16,6 +17,8 @@ export interface AccessControl {
   readonly authenticator: Authenticator
   readonly limits: TransferLimits
   readonly trail: AuditTrail
+  /** Sends callers to the store; undefined when every byte passes through here. */
+  readonly redirects: StoreRedirects | undefined
   /** Signs links. */
   linkKey(): Promise<Buffer>
   /** Longest time that a link lives, in seconds. */
@@ -36,6 +39,7 @@ export interface AccessOptions {
   /** True to keep addresses of clients in the audit. */
   readonly auditAddresses?: boolean
   readonly gate?: Partial<GateLimits>
+  readonly redirects?: StoreRedirects
   /** Told when the audit cannot be written. */
   readonly onError: (error: unknown) => void
   /** Another viewing, for tests of the tests. */
@@ -62,6 +66,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     authenticator,
     limits: new TransferLimits(options.limits),
     trail,
+    redirects: options.redirects,
     linkKey: async () => {
       const { linkSecret = '' } = options
       if (linkSecret !== '') return Buffer.from(linkSecret)

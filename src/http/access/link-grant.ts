@@ -11,6 +11,7 @@ import type { ByteRange } from '../../storage/store.ts'
 import type { AccessControl } from './access-control.ts'
 import { ANONYMOUS, addressOf, type Caller, callerOf } from './caller.ts'
 import type { LinkGrant } from './signed-link.ts'
+import { linkInStore } from './store-redirect.ts'
 import { sameSubject, type VisibleFolder } from './visible-folder.ts'
 
 /** What readers put behind the name of a file to find its index; a link to the file covers it. */
@@ -25,6 +26,16 @@ interface LinkQuery {
   readonly bind?: 'address'
 }
 
+/** A link that is to be given. */
+export interface GrantedLink {
+  readonly grant: LinkGrant
+  readonly name: string
+  /** Bytes that it gives. */
+  readonly size: number
+  /** An address in the store that does the same; undefined when the bytes come from here. */
+  readonly inStore?: string
+}
+
 /**
  * The grant of a link that a request asks for; what it leads to is there, and the caller may see it.
  *
@@ -35,7 +46,7 @@ export async function grantFor(
   folder: VisibleFolder,
   entry: CatalogueEntry,
   request: FastifyRequest,
-): Promise<{ grant: LinkGrant; name: string; size: number }> {
+): Promise<GrantedLink> {
   const { file = '', format = 'tgz', expires, range, bind } = request.query as LinkQuery
   const caller = callerOf(request)
   if (bind === 'address' && addressOf(request) === '') {
@@ -43,9 +54,8 @@ export async function grantFor(
     throw new InvalidParameter('bind', message)
   }
   const madeAt = Date.now()
-  const seconds = lifetime(expires, access.linkLifetime)
   const expiresAt = Math.min(
-    madeAt + seconds * 1000,
+    madeAt + lifetime(expires, access.linkLifetime) * 1000,
     caller.signed?.until ?? Number.POSITIVE_INFINITY,
   )
   const grant: LinkGrant = {
@@ -63,7 +73,12 @@ export async function grantFor(
   const name = nameOf(entry, grant)
   const blob = await blobOf(folder, entry, grant, name)
   await blob.close()
-  if (range === undefined) return { grant, name, size: blob.size }
+  if (range === undefined) {
+    // A store knows no addresses of callers.
+    const seconds = (expiresAt - madeAt) / 1000
+    const inStore = bind === undefined ? await linkInStore(access, blob, name, seconds) : undefined
+    return { grant, name, size: blob.size, ...(inStore !== undefined && { inStore }) }
+  }
   const only = rangeIn(range, blob.size)
   return { grant: { ...grant, range: only }, name, size: only.end - only.start }
 }

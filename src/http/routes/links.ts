@@ -41,15 +41,15 @@ export function linkRoutes(app: FastifyInstance, parts: RouteParts, access: Acce
   const give = async (request: FastifyRequest) => {
     const generation = parts.generationFor(request)
     const entry = nativeEntry(generation, request)
-    const { grant, name, size } = await grantFor(access, generation.folder, entry, request)
-    const path = linkPath(await access.linkKey(), grant, name)
+    const { grant, name, size, inStore } = await grantFor(access, generation.folder, entry, request)
+    const url = inStore ?? parts.absolute(request, linkPath(await access.linkKey(), grant, name))
     if (generation.folder.isControlled(entry)) {
       const subject = `${registryPathOf(entry)} ${grant.path}`.trim()
       const actor = callerOf(request).name
       access.trail.note({ actor, action: 'link-created', subject, address: addressOf(request) })
     }
     const expires_at = new Date(grant.expiresAt).toISOString()
-    return json({ url: parts.absolute(request, path), expires_at, bytes: size })
+    return json({ url, expires_at, bytes: size })
   }
   const schema = {
     operationId: 'get_url',
@@ -74,7 +74,7 @@ export function linkRoutes(app: FastifyInstance, parts: RouteParts, access: Acce
     const { folder, catalogue } = parts.generationFor(request)
     const entry = catalogue.entry(grant.genome, grant.asset, grant.tag)
     const blob = await grantedBlob(folder, entry, grant, name)
-    return deliver(request, reply, blob, { filename: name, data: true })
+    return deliver(request, reply, blob, { filename: name, data: true, staysHere: true })
   })
 }
 

@@ -8,7 +8,7 @@ import type { Blob } from '../../storage/blob.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
-import { bytesResponses, parametersOf, responseOf } from '../schemas.ts'
+import { archiveResponses, parametersOf, responseOf } from '../schemas.ts'
 import { problems } from './native-lists.ts'
 
 // Seconds after which the background check may have found what is not known yet.
@@ -91,7 +91,7 @@ function schemaOf(operationId: string, summary: string, more: object = {}): obje
     params: parametersOf('/{digest}'),
     querystring: Type.Object({}),
     response: {
-      ...bytesResponses('The bytes'),
+      ...archiveResponses('The bytes'),
       ...more,
       503: problem('Damaged or missing, or digests still pending'),
       ...problems(),

@@ -9,7 +9,13 @@ import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, text } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
-import { bytesResponses, emptyResponse, parametersOf, responseOf } from '../schemas.ts'
+import {
+  archiveResponses,
+  bytesResponses,
+  emptyResponse,
+  parametersOf,
+  responseOf,
+} from '../schemas.ts'
 import { readSideJson } from '../side-json.ts'
 import { nativeEntry } from './native-asset.ts'
 import { problems } from './native-lists.ts'
@@ -42,7 +48,7 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
 
   route(
     '/archive',
-    schemaOf('get_archive', 'The archive of a tag', archiveResponses(), ARCHIVE_FORMAT),
+    schemaOf('get_archive', 'The archive of a tag', responsesOfArchive(), ARCHIVE_FORMAT),
     sendArchive,
   )
   route('/log', schemaOf('get_log', 'The build log of a tag', bytesResponses('The log')), sendLog)
@@ -139,8 +145,8 @@ function schemaOf(operationId: string, summary: string, responses: object, query
   }
 }
 
-function archiveResponses(): object {
-  return { ...bytesResponses('The archive: a gzipped tar'), ...UNAVAILABLE }
+function responsesOfArchive(): object {
+  return { ...archiveResponses('The archive: a gzipped tar'), ...UNAVAILABLE }
 }
 
 function unavailable(): object {

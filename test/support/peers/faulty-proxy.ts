@@ -20,8 +20,10 @@ export type Fault =
 /** Starts the proxy; each GET takes the next fault of the list, then all pass. */
 export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
   const seen: string[] = []
+  const headers: IncomingMessage['headers'][] = []
   const server = createServer((incoming, outgoing) => {
     const fault = incoming.method === 'GET' ? (faults.shift() ?? 'none') : 'none'
+    headers.push(incoming.headers)
     seen.push(`${incoming.method} ${fault} ${incoming.headers.range ?? ''}`.trim())
     if (typeof fault === 'number') {
       outgoing.writeHead(fault, { 'content-type': 'application/xml' })
@@ -35,7 +37,7 @@ export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, headers }
 }
 
 function forward(
