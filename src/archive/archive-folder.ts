@@ -21,7 +21,7 @@ import {
   type IndexedArchive,
   memberBlob,
 } from './member-blob.ts'
-import { filesOf, type MemberIndex } from './member-index.ts'
+import { filesOf, INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
 import { findMember } from './member-path.ts'
 
 /** One file of an asset, as lists show it; digests are there when an index has them. */
@@ -183,6 +183,20 @@ export class ArchiveFolder {
       }
     }
     return undefined
+  }
+
+  /**
+   * The member index of an archive, as it lies beside it.
+   *
+   * @throws NotInCatalogue when it has none; ArchiveMissing, ArchiveDamaged
+   */
+  async index(entry: CatalogueEntry): Promise<Blob> {
+    const { object, key, index } = await this.#open(entry)
+    await object.close()
+    const file = index && (await this.#parts.store.open(key + INDEX_SUFFIX))
+    if (file !== undefined) return storedBlob(file, { mediaType: 'application/json' })
+    const path = registryPathOf(entry)
+    throw new NotInCatalogue('unknown-file', path, `the archive of ${path} has no member index`)
   }
 
   /**

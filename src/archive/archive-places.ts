@@ -85,7 +85,7 @@ export function publishedFolder({ tag }: CatalogueEntry): string {
 
 /** The places of a published store. */
 export const PUBLISHED_PLACES: ArchivePlaces = {
-  archiveKeys: entry => [`${publishedFolder(entry)}/${archiveName(entry)}`],
+  archiveKeys: (entry, form) => [`archives/${claimedDigest(entry, form)}/${archiveName(entry)}`],
   foldersOf: entry => [publishedFolder(entry)],
   unpackedKeys: () => [],
 }

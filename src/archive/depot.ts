@@ -4,8 +4,8 @@ import { withConfigLock } from '../config/config-lock.ts'
 import { type ReadPolicy, readPolicy } from '../config/policy.ts'
 import { AccessTable } from '../domain/access.ts'
 import { Catalogue, type CatalogueSource } from '../domain/catalogue.ts'
+import { CachingStore } from '../storage/caching-store.ts'
 import { FileStore } from '../storage/file-store.ts'
-import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
 import { type ArchivePlaces, FOLDER_PLACES, PUBLISHED_PLACES } from './archive-places.ts'
@@ -18,6 +18,7 @@ import { DigestThread } from './digest-thread.ts'
 import { checkFolder, type Damage } from './folder-check.ts'
 import { ForeignFiles } from './foreign-files.ts'
 import { IndexShelf } from './index-shelf.ts'
+import { type CacheSettings, openPublished } from './open-published.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
 import { CURRENT_KEY, readPublished } from './published.ts'
 import { findServerConfig, type ServerConfig } from './server-config.ts'
@@ -52,8 +53,10 @@ export interface Generation {
 export interface DepotSource {
   /** Path of the genome config; not needed when there is a store. */
   readonly config?: string
-  /** Place of a published store: a folder or `s3://BUCKET/PREFIX`. */
+  /** Place of a published store: a folder, `s3://BUCKET/PREFIX`, or the URL of another server. */
   readonly store?: string
+  /** Keeps what was fetched from the store. */
+  readonly cache?: CacheSettings
   readonly archiveFolder?: string
   readonly stateFolder?: string
   /** Path of the policy, when there is one beside the config. */
@@ -122,11 +125,12 @@ interface PublishedStore {
 
 /** The published store that a source names, opened once; undefined for an archive folder. */
 async function storeOf(
-  { store: place, allowedRoots }: DepotSource,
+  { store: place, allowedRoots = [], cache }: DepotSource,
   previous?: Generation,
 ): Promise<PublishedStore | undefined> {
   if (place === undefined) return undefined
-  return { place, store: previous?.store ?? (await openStore(place, allowedRoots)) }
+  const at = { place, allowedRoots, ...(cache && { cache }) }
+  return { place, store: previous?.store ?? (await openPublished(at)) }
 }
 
 async function findInStore({ place, store }: PublishedStore): Promise<ServerConfig> {
@@ -284,5 +288,7 @@ export class Depot {
     this.#checking.abort()
     await this.#thread.stop()
     await this.#pool.stop()
+    const { store } = this.#current
+    if (store instanceof CachingStore) await store.close()
   }
 }

@@ -1,8 +1,10 @@
 /** From flags to the settings of a server and the place its archives are read from. */
 import type { DepotSource } from '../archive/depot.ts'
+import type { CacheSettings } from '../archive/open-published.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { readGenomeConfig } from '../config/genome-config.ts'
 import { listOf, resolveSettings, type SettingValues } from '../config/settings.ts'
+import { parseSize } from '../domain/human-size.ts'
 
 /** Flags as the command line gives them: names in camel case. */
 export type ServeFlags = Readonly<Record<string, unknown>> & { readonly config?: string }
@@ -47,9 +49,22 @@ function sourceOf(config: string | undefined, values: SettingValues): DepotSourc
   return {
     ...(config !== undefined && { config }),
     ...(values.store !== '' && { store: values.store }),
+    ...(values['cache-folder'] !== '' && { cache: cacheOf(values) }),
     ...(values['archive-folder'] !== '' && { archiveFolder: values['archive-folder'] }),
     ...(values.policy !== '' && { policy: values.policy }),
     ...(values['state-folder'] !== '' && { stateFolder: values['state-folder'] }),
     allowedRoots: listOf(values['allow-root']),
   }
+}
+
+/**
+ * The cache that the settings ask for.
+ *
+ * @throws SettingInvalid when there is no store to be cached
+ */
+function cacheOf(values: SettingValues): CacheSettings {
+  if (values.store === '') {
+    throw new SettingInvalid('--cache-folder', values['cache-folder'], 'a cache with --store only')
+  }
+  return { folder: values['cache-folder'], bytes: parseSize(values['cache-size']) as number }
 }

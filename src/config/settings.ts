@@ -82,7 +82,24 @@ export const SETTINGS = [
     environment: ['REFDEPOT_STORE'],
     default: '',
     description:
-      'Store that `refdepot push` has published in (a folder or s3://BUCKET/PREFIX); no config and no archive folder are needed then',
+      'Store that `refdepot push` has published in (a folder or s3://BUCKET/PREFIX), or another server to be mirrored (https://…); no config and no archive folder are needed then',
+  },
+  {
+    name: 'cache-folder',
+    value: 'DIR',
+    environment: ['REFDEPOT_CACHE_FOLDER'],
+    default: '',
+    description:
+      'Folder that keeps what was fetched from the store: archives are compared with their digests, then served from there; needed for a store that is another server',
+  },
+  {
+    name: 'cache-size',
+    value: 'SIZE',
+    environment: ['REFDEPOT_CACHE_SIZE'],
+    default: '100GB',
+    description:
+      'Bytes that the cache folder may hold; what was not used for longest is removed first',
+    allowed: { pattern: /^\d+(?:\.\d+)?\s*[KMGTPE]?B$/i, wording: 'a size such as 500GB' },
   },
   {
     name: 'serve-from',

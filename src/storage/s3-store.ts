@@ -15,8 +15,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { OutsideRoot, ShortRead, StorageFailed } from '../domain/errors.ts'
 import { byCodePoint } from '../domain/text-order.ts'
+import { RangedStream } from './ranged-stream.ts'
 import type { S3Location } from './s3-location.ts'
-import { S3Stream } from './s3-stream.ts'
 import type { ByteRange, Identity, Listed, Store, StoredObject } from './store.ts'
 
 const LONGEST_NAME = 255
@@ -118,7 +118,7 @@ class S3Object implements StoredObject {
   }
 
   stream(range: ByteRange): Readable {
-    return new S3Stream(range, this.#name, (from, signal) => this.#get(from, signal))
+    return new RangedStream(range, this.#name, (from, signal) => this.#get(from, signal))
   }
 
   async bytes(range: ByteRange): Promise<Buffer> {

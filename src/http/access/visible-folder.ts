@@ -3,6 +3,7 @@ import type { ArchiveFacts, ArchiveFolder, ListedFile } from '../../archive/arch
 import type { SideFile } from '../../archive/archive-places.ts'
 import type { TagAddress, ViewName } from '../../archive/content-index.ts'
 import type { ArchiveDigests } from '../../archive/digest-ledger.ts'
+import { parseIndex } from '../../archive/member-index.ts'
 import type { AccessTable } from '../../domain/access.ts'
 import {
   type ArchiveForm,
@@ -10,6 +11,7 @@ import {
   type CatalogueEntry,
   registryPathOf,
 } from '../../domain/catalogue.ts'
+import { NotInCatalogue } from '../../domain/errors.ts'
 import type { VisibleCatalogue } from '../../domain/visible-catalogue.ts'
 import type { Blob } from '../../storage/blob.ts'
 
@@ -101,6 +103,25 @@ export class VisibleFolder {
   async tar(entry: CatalogueEntry): Promise<Blob> {
     this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.tar(entry))
+  }
+
+  /**
+   * The member index of an archive. It names the assets whose files are packed in it: one that names what the caller does not see is not
+   * there for them.
+   */
+  async index(entry: CatalogueEntry): Promise<Blob> {
+    this.#demandOwn(entry)
+    const blob = await this.#folder.index(entry)
+    const text = await blob.bytes({ start: 0, end: blob.size })
+    const linked = (parseIndex(text.toString('utf8'))?.entries ?? []).flatMap(member =>
+      member.type === 'file' && member.linked !== undefined ? [member.linked] : [],
+    )
+    if (linked.every(path => this.#catalogue.resolve(path) !== undefined)) {
+      return this.#note(entry, blob, 'index')
+    }
+    await blob.close()
+    const path = registryPathOf(entry)
+    throw new NotInCatalogue('unknown-file', path, `the archive of ${path} has no member index`)
   }
 
   async file(entry: CatalogueEntry, path: string): Promise<Blob> {

@@ -26,6 +26,19 @@ export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): voi
     const cache = blob.digests.md5 === undefined ? 'revalidate' : 'immutable'
     return deliver(request, reply, blob, { filename, data: true, cache })
   })
+  const index = {
+    ...schemaOf(
+      'get_archive_index',
+      'The member index of an archive, by the digest of the archive',
+    ),
+    description:
+      'What lies where in an archive, with digests of its parts (docs/format.md): for mirrors, and for readers that fetch parts. Archives of other tools have none.',
+  }
+  app.get('/archives/:digest/index', { schema: index }, async (request, reply) => {
+    const { digest } = request.params as { digest: string }
+    const blob = await indexOf(parts.generationFor(request), digest.toLowerCase())
+    return deliver(request, reply, blob)
+  })
   const object = schemaOf('get_object', 'A file of any asset by its sha256, plain or as `.gz`')
   app.get('/objects/:digest', { schema: object }, async (request, reply) => {
     const { digest } = request.params as { digest: string }
@@ -57,6 +70,12 @@ async function archiveOf(
   const replacement = folder.replacementOf(digest)
   if (replacement !== undefined) throw new ArchiveReplaced(digest, replacement)
   throw unknown(folder.isComplete, 'archive', digest, 'the md5 or sha256 of an archive')
+}
+
+async function indexOf({ catalogue, folder }: VisibleGeneration, digest: string): Promise<Blob> {
+  const match = catalogue.archive(digest)
+  if (match?.form === 'stored') return folder.index(match)
+  throw unknown(folder.isComplete, 'archive', digest, 'the md5 of an archive as it is stored')
 }
 
 async function objectOf({ folder }: VisibleGeneration, digest: string): Promise<Blob> {

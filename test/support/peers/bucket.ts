@@ -33,7 +33,7 @@ function runWith(s3: S3Server, ...args: string[]) {
 }
 
 /** Starts a server over a store; answers its URL. */
-async function serveFrom(
+export async function serveFrom(
   t: Test,
   s3: S3Server,
   place: string,

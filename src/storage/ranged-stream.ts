@@ -14,7 +14,7 @@ const FIRST_WAIT_MS = 100
 const IDLE_MS = 30_000
 
 /** The bytes of a range, exactly as many as were promised; it fails when they do not come. */
-export class S3Stream extends Readable {
+export class RangedStream extends Readable {
   readonly #end: number
   readonly #name: string
   readonly #getting: Getting

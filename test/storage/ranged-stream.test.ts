@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { ShortRead, StorageFailed } from '../../src/domain/errors.ts'
-import { type Getting, S3Stream } from '../../src/storage/s3-stream.ts'
+import { type Getting, RangedStream } from '../../src/storage/ranged-stream.ts'
 import type { ByteRange } from '../../src/storage/store.ts'
 
 const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251))
@@ -22,7 +22,7 @@ function answering(...answers: ((range: ByteRange) => Readable)[]): {
 }
 
 const read = async (range: ByteRange, get: Getting) =>
-  Buffer.concat(await new S3Stream(range, 'x', get).toArray())
+  Buffer.concat(await new RangedStream(range, 'x', get).toArray())
 
 t.test('what breaks is taken up again where it broke', async t => {
   const { get, asked } = answering(
@@ -79,7 +79,7 @@ t.test('an empty range asks for nothing', async t => {
 t.test('a reader that goes away lets go of the connection', async t => {
   let signal: AbortSignal | undefined
   const body = new Readable({ read() {} })
-  const stream = new S3Stream({ start: 0, end: 10 }, 'x', async (_range, given) => {
+  const stream = new RangedStream({ start: 0, end: 10 }, 'x', async (_range, given) => {
     signal = given
     return body
   })
