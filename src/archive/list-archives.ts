@@ -1,7 +1,6 @@
 /** `archive list`: what is archived, with what the files say. */
-import { stat } from 'node:fs/promises'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
-import { archivePath } from './archive-plan.ts'
+import { type ArchivesAt, findArchive } from './archives-at.ts'
 
 /** One archive of a list. */
 export interface ListedArchive {
@@ -11,7 +10,7 @@ export interface ListedArchive {
   readonly asset: string
   /** The same with the digest of the genome. */
   readonly registryPath: string
-  /** Absolute path; undefined when the file is missing. */
+  /** Absolute path, or address in a store; undefined when the file is missing. */
   readonly path?: string
   /** Bytes; undefined when the file is missing. */
   readonly size?: number
@@ -21,7 +20,7 @@ export interface ListedArchive {
 
 /** The archives of the given tags. */
 export async function listArchives(
-  archiveFolder: string,
+  at: ArchivesAt,
   entries: Iterable<CatalogueEntry>,
 ): Promise<ListedArchive[]> {
   const listed: ListedArchive[] = []
@@ -30,13 +29,12 @@ export async function listArchives(
     const [alias = entry.genome.digest] = entry.genome.aliases
     const asset = registryPath.replace(entry.genome.digest, alias)
     const known = { digest: entry.tag.archiveDigest, asset, registryPath }
-    const path = await archivePath({ archiveFolder }, entry)
-    const stats = path === undefined ? undefined : await stat(path)
-    listed.push(
-      stats === undefined || path === undefined
-        ? known
-        : { ...known, path, size: stats.size, created: stats.mtime },
-    )
+    const found = await findArchive(at, entry)
+    if (found === undefined) listed.push(known)
+    else {
+      const { size, modifiedMs } = found.identity
+      listed.push({ ...known, path: at.shownAs(found.key), size, created: new Date(modifiedMs) })
+    }
   }
   return listed
 }

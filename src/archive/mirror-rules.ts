@@ -10,6 +10,8 @@ const ARCHIVE_KEY = /^archives\/([0-9a-f]{32})\/[^/]+$/
 export const MIRROR_RULES: CacheRules = {
   kindOf(key: string): CacheKind {
     if (key === CURRENT_KEY) return 'changing'
+    // A push for a genome with a new alias adds digests of views.
+    if (key.endsWith(INDEX_SUFFIX)) return 'settled'
     return /^(?:archives|generations)\//.test(key) ? 'fixed' : 'passing'
   },
   async proofOf(key, identity, read): Promise<Proof> {

@@ -25,7 +25,7 @@ export interface PublishedPlace {
 }
 
 /** True for the address of another server. */
-export function isServerUrl(place: string): boolean {
+function isServerUrl(place: string): boolean {
   return /^https?:\/\//.test(place)
 }
 

@@ -1,23 +1,20 @@
 /** `archive verify`: is every archive there, the one of the config, and (deep) whole down to the last byte. */
-import { stat } from 'node:fs/promises'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import type { Blob } from '../storage/blob.ts'
-import { openFile } from '../storage/file-store.ts'
 import type { StoredObject } from '../storage/store.ts'
 import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
 import { legacyNaming, v4Naming } from './archive-layout.ts'
 import { claimedDigest } from './archive-places.ts'
-import { archivePath, readIndex } from './archive-plan.ts'
 import { viewBlob } from './archive-view.ts'
-import { fileDigests } from './file-digests.ts'
+import { type ArchivesAt, type FoundArchive, findArchive, indexBeside } from './archives-at.ts'
 import { gzipBlob, memberBlob } from './member-blob.ts'
 import { filesOf, type MemberIndex, type ViewDigests } from './member-index.ts'
 
 /** What a verification has found of one archive; no problem means it is sound. */
 export interface Verified {
   readonly registryPath: string
-  /** Absolute path; undefined when the archive is missing. */
+  /** Absolute path, or address in a store; undefined when the archive is missing. */
   readonly path?: string
   /** Bytes that were read. */
   readonly bytes: number
@@ -36,34 +33,36 @@ interface Problem {
  * @param deep - read it: its digests and chunks, each file and its `.gz`, and every view
  */
 export async function verifyArchive(
-  archiveFolder: string,
+  at: ArchivesAt,
   entry: CatalogueEntry,
   deep: boolean,
 ): Promise<Verified> {
   const registryPath = registryPathOf(entry)
-  const path = await archivePath({ archiveFolder }, entry)
-  if (path === undefined) {
+  const found = await findArchive(at, entry)
+  if (found === undefined) {
     const problems = [{ kind: 'missing', message: 'its archive is missing or empty' } as const]
     return { registryPath, bytes: 0, problems }
   }
-  const verification = new Verification(entry, path)
+  const verification = new Verification(at, entry, found)
   const problems = await verification.run(deep)
-  return { registryPath, path, bytes: verification.bytes, problems }
+  return { registryPath, path: at.shownAs(found.key), bytes: verification.bytes, problems }
 }
 
 class Verification {
+  readonly #at: ArchivesAt
   readonly #entry: CatalogueEntry
-  readonly #path: string
+  readonly #found: FoundArchive
   readonly #problems: Problem[] = []
   bytes = 0
 
-  constructor(entry: CatalogueEntry, path: string) {
+  constructor(at: ArchivesAt, entry: CatalogueEntry, found: FoundArchive) {
+    this.#at = at
     this.#entry = entry
-    this.#path = path
+    this.#found = found
   }
 
   async run(deep: boolean): Promise<Problem[]> {
-    const index = await readIndex(this.#path)
+    const index = await indexBeside(this.#at, this.#found)
     const claimed = claimedDigest(this.#entry, 'stored')
     if (index !== undefined) this.#compareClaims(index, claimed)
     if (deep) await (index === undefined ? this.#readForeign(claimed) : this.#readAll(index))
@@ -81,9 +80,10 @@ class Verification {
 
   /** An archive of another tool has one digest. */
   async #readForeign(claimed: string): Promise<void> {
-    const { md5, size } = await fileDigests(this.#path)
-    this.bytes += size
-    this.#same('the md5 of the config', claimed, md5)
+    await this.#reading('the archive', async object => {
+      const { md5 } = await this.#digests(object)
+      this.#same('the md5 of the config', claimed, md5)
+    })
   }
 
   async #readAll(index: MemberIndex): Promise<void> {
@@ -114,7 +114,7 @@ class Verification {
   }
 
   async #readArchive(index: MemberIndex): Promise<void> {
-    const { size } = await stat(this.#path)
+    const { size } = this.#found.identity
     this.#same('the size in bytes', index.archive.size, size)
     const chunks = new ChunkDigests()
     const hash = new ArchiveDigest()
@@ -152,14 +152,15 @@ class Verification {
   /** Reads with the archive open; what cannot be read is a problem, not an end. */
   async #reading(what: string, read: (object: StoredObject) => Promise<void>): Promise<void> {
     try {
-      const object = await openFile(this.#path)
+      const object = await this.#at.store.open(this.#found.key)
+      if (object === undefined) throw new Error('it is gone')
       await read(object).finally(() => object.close())
     } catch (error) {
       this.#report(`${what} cannot be read: ${(error as Error).message}`)
     }
   }
 
-  async #digests(blob: Blob): Promise<ViewDigests> {
+  async #digests(blob: Pick<Blob, 'size' | 'stream'>): Promise<ViewDigests> {
     const digest = new ArchiveDigest()
     for await (const chunk of blob.stream({ start: 0, end: blob.size })) digest.update(chunk)
     const digests = digest.end()

@@ -58,7 +58,7 @@ function makingCommands(archive: Command, settle: Settle): void {
 }
 
 function lookingCommands(archive: Command, settle: Settle): void {
-  withTarget(archive.command('list'))
+  withPlace(archive.command('list'))
     .description('list what is archived')
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--json', 'as JSON')
@@ -73,7 +73,7 @@ function lookingCommands(archive: Command, settle: Settle): void {
     .action((paths: string[], flags: TargetFlags) =>
       settle(looking().then(({ runRemove }) => runRemove(paths, flags))),
     )
-  withTarget(archive.command('verify'))
+  withPlace(archive.command('verify'))
     .description('check that archives are there and are the ones of the config')
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--deep', 'read them: digests of archives, chunks, files and views')
@@ -81,6 +81,14 @@ function lookingCommands(archive: Command, settle: Settle): void {
     .action((paths: string[], flags: TargetFlags) =>
       settle(looking().then(({ runVerify }) => runVerify(paths, flags))),
     )
+}
+
+/** A command that looks at archives, in an archive folder or in a store. */
+function withPlace(command: Command): Command {
+  return withTarget(command).option(
+    '--store <PLACE>',
+    'a published store instead of the archive folder: a folder or s3://BUCKET/PREFIX',
+  )
 }
 
 /** A command that makes archives. */

@@ -1,19 +1,28 @@
 /** `refdepot archive list`, `remove` and `verify`: they look at what is archived. */
 
 import { openServerTarget, selectTags } from '../archive/archive-target.ts'
+import { type ArchivesAt, archivesInFolder, archivesInStore } from '../archive/archives-at.ts'
 import { healFolder } from '../archive/create-archives.ts'
 import { listArchives } from '../archive/list-archives.ts'
+import { readPublished } from '../archive/published.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
-import { registryPathOf } from '../domain/catalogue.ts'
+import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
+import type { Genome } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
+import { openStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 import { csvText, tableText } from './table.ts'
 
+/** Flags of what looks at archives, in a folder or in a store. */
+export interface PlaceFlags extends TargetFlags {
+  readonly store?: string
+}
+
 /** Flags of `archive list`. */
-export interface ListFlags extends TargetFlags {
+export interface ListFlags extends PlaceFlags {
   readonly json?: boolean
   readonly csv?: boolean
 }
@@ -22,8 +31,8 @@ const COLUMNS = ['Digest', 'Asset name', 'Path', 'Size', 'Created', 'Downloads']
 
 /** Prints what is archived. */
 export async function runList(paths: readonly string[], flags: ListFlags): Promise<number> {
-  const { entries, archiveFolder } = await archived(paths, flags)
-  const archives = await listArchives(archiveFolder, entries)
+  const { entries, at } = await archivesNamed(paths, flags)
+  const archives = await listArchives(at, entries)
   if (flags.json === true) {
     const rows = archives.map(({ asset, registryPath, ...rest }) => ({
       ...rest,
@@ -64,12 +73,12 @@ export async function runRemove(
 /** Verifies archives: 5 when one is damaged, 1 when one is missing. */
 export async function runVerify(
   paths: readonly string[],
-  flags: TargetFlags & { readonly deep?: boolean; readonly json?: boolean },
+  flags: PlaceFlags & { readonly deep?: boolean; readonly json?: boolean },
 ): Promise<number> {
-  const { entries, archiveFolder } = await archived(paths, flags)
+  const { entries, at } = await archivesNamed(paths, flags)
   const problems: string[] = []
   for (const entry of entries) {
-    const verified = await verifyArchive(archiveFolder, entry, flags.deep === true)
+    const verified = await verifyArchive(at, entry, flags.deep === true)
     problems.push(...verified.problems.map(({ kind }) => kind))
     process.stdout.write(
       flags.json === true ? `${JSON.stringify(verified)}\n` : verifiedText(verified),
@@ -89,11 +98,32 @@ function verifiedText({ registryPath, bytes, problems }: Verified): string {
     .join('')
 }
 
-/** The archived tags that paths name, with where they are. */
+/** The archived tags that paths name, with where they are: in a store when one is named, else in an archive folder. */
+async function archivesNamed(
+  paths: readonly string[],
+  flags: PlaceFlags,
+): Promise<{ entries: CatalogueEntry[]; at: ArchivesAt }> {
+  const { store: place = '' } = flags
+  if (place === '') {
+    const { entries, archiveFolder } = await archived(paths, flags)
+    return { entries, at: archivesInFolder(archiveFolder) }
+  }
+  const store = await openStore(place)
+  const { config } = await readPublished(store, place)
+  const entries = archivedAmong(config.genomes, paths)
+  return { entries, at: archivesInStore(store, place) }
+}
+
+/** The archived tags that paths name, with the folder they are in. */
 async function archived(paths: readonly string[], flags: TargetFlags) {
   const target = await openServerTarget(configOf(flags), flags.archiveFolder)
   await healFolder(target)
-  const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  const entries = archivedAmong(target.source.genomes, paths)
+  return { entries, archiveFolder: target.archiveFolder, configFile: target.configFile }
+}
+
+function archivedAmong(genomes: readonly Genome[], paths: readonly string[]): CatalogueEntry[] {
+  const entries = selectTags(genomes, paths).filter(({ tag }) => tag.archived)
   if (entries.length === 0 && paths.length > 0) {
     const names = paths.join(', ')
     throw new NotInCatalogue(
@@ -102,5 +132,5 @@ async function archived(paths: readonly string[], flags: TargetFlags) {
       `${names} is not archived; see \`refdepot archive list\``,
     )
   }
-  return { entries, archiveFolder: target.archiveFolder, configFile: target.configFile }
+  return entries
 }

@@ -24,6 +24,8 @@ import type { Identity, Listed, Store, StoredObject } from './store.ts'
 export type CacheKind =
   /** It never changes: it is kept, and compared with its proof first. */
   | 'fixed'
+  /** As `fixed`, but it may be replaced by another state that is as good: it is looked after from time to time. */
+  | 'settled'
   /** It is small and may change: it is asked for each time. */
   | 'changing'
   /** It is not kept. */
@@ -50,6 +52,7 @@ export interface CacheRules {
 
 // Each holds a piece in memory.
 const FETCHES = 8
+const SETTLED_MS = 60_000
 
 /** See the head of this file. */
 export class CachingStore implements Store {
@@ -60,7 +63,9 @@ export class CachingStore implements Store {
   readonly #last: LastAnswers
   readonly #fetches = new FetchQueue<Buffer | undefined>(FETCHES)
   readonly #proofs = new WeakMap<CacheEntry, Proof>()
+  readonly #lookedAt = new WeakMap<CacheEntry, number>()
   readonly #onProblem: (error: unknown) => void
+  readonly #settledMs: number
 
   /** @param onProblem - told when something cannot be kept; it is served all the same where it can be */
   constructor(
@@ -68,7 +73,9 @@ export class CachingStore implements Store {
     folder: CacheFolder,
     rules: CacheRules,
     onProblem: (error: unknown) => void = () => {},
+    settledMs = SETTLED_MS,
   ) {
+    this.#settledMs = settledMs
     this.#origin = origin
     this.#folder = folder
     this.#rules = rules
@@ -84,7 +91,7 @@ export class CachingStore implements Store {
       const answer = await this.#last.ask(key, this.#origin)
       return answer && memoryObject(key, answer.content, answer.identity)
     }
-    const entry = await this.#entryOf(key)
+    const entry = await this.#entryOf(key, kind)
     if (entry === undefined) return undefined
     await entry.touch()
     const whole = entry.isComplete ? await this.#files.open(entry.dataName) : undefined
@@ -97,7 +104,7 @@ export class CachingStore implements Store {
     const kind = this.#rules.kindOf(key)
     if (kind === 'passing') return this.#origin.identify(key)
     if (kind === 'changing') return (await this.#last.ask(key, this.#origin))?.identity
-    const known = this.#folder.find(key)?.shape ?? (await this.#origin.identify(key))
+    const known = (await this.#known(key, kind))?.shape ?? (await this.#origin.identify(key))
     return known && { size: known.size, modifiedMs: known.modifiedMs, inode: known.inode }
   }
 
@@ -111,8 +118,8 @@ export class CachingStore implements Store {
   }
 
   /** What is here of a fixed object, or the place for it; undefined when the store has none. */
-  async #entryOf(key: string): Promise<CacheEntry | undefined> {
-    const known = this.#folder.find(key)
+  async #entryOf(key: string, kind: CacheKind): Promise<CacheEntry | undefined> {
+    const known = await this.#known(key, kind)
     if (known !== undefined) return known
     const identity = await this.#origin.identify(key)
     if (identity === undefined) return undefined
@@ -121,6 +128,22 @@ export class CachingStore implements Store {
     const entry = await this.#folder.make({ ...identity, key, pieceSize })
     this.#proofs.set(entry, proof)
     return entry
+  }
+
+  /** What is here of an object, unless the origin has it in another state by now. */
+  async #known(key: string, kind: CacheKind): Promise<CacheEntry | undefined> {
+    const known = this.#folder.find(key)
+    if (known === undefined || kind !== 'settled') return known
+    if (Date.now() - (this.#lookedAt.get(known) ?? 0) < this.#settledMs) return known
+    try {
+      const now = await this.#origin.identify(key)
+      if (now?.size !== known.shape.size || now.inode !== known.shape.inode) return undefined
+      this.#lookedAt.set(known, Date.now())
+      return known
+    } catch {
+      // Without the origin what is here is as good as it was.
+      return known
+    }
   }
 
   #proof(key: string, identity: Identity): Promise<Proof> {

@@ -4,7 +4,7 @@ import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import t from 'tap'
 import { T7 } from '../support/genome-fixtures.ts'
-import { withBucket } from '../support/peers/bucket.ts'
+import { runWith, withBucket } from '../support/peers/bucket.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 
@@ -168,6 +168,27 @@ t.test(
     })
     await rm(archive)
     t.match(await push('t7/big'), { code: 1, stderr: /its archive is missing/ })
+  },
+)
+
+t.test(
+  'what lies in a bucket is listed and verified; a flipped byte is refused and named',
+  async t => {
+    const { push, s3, place, serve } = await withBucket(t)
+    await push()
+    const archives = (...args: string[]) => runWith(s3, 'archive', ...args, '--store', place)
+    t.match(await archives('list'), {
+      code: 0,
+      stdout: /t7\/big:default +s3:\/\/refdepot-test\/refs\//,
+    })
+    t.match(await archives('verify', '--deep'), { code: 0, stdout: /(?:sound .*\n){3}/ })
+    const names = await readdir(join(s3.folder, 'refs'), { recursive: true })
+    const name = names.find(it => it.endsWith('/big__default.tgz')) as string
+    await flipByte(join(s3.folder, 'refs', name), 9_000_000)
+    const found = await archives('verify', '--deep', 't7/big')
+    t.match(found, { code: 5, stdout: /damaged in the 4 MiB chunks 2 \(counted from 0\)/ })
+    const file = await fetch(`${await serve()}/t7/assets/big/files/big.bin`)
+    await t.rejects(file.arrayBuffer(), 'a file that is inflated from it breaks off')
   },
 )
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { ArchiveEvent } from '../../src/archive/archive-events.ts'
 import { openServerTarget, openTarget } from '../../src/archive/archive-target.ts'
+import { archivesInFolder } from '../../src/archive/archives-at.ts'
 import { createArchives, importArchives, planImport } from '../../src/archive/create-archives.ts'
 import { Depot } from '../../src/archive/depot.ts'
 import { listArchives } from '../../src/archive/list-archives.ts'
@@ -144,7 +145,7 @@ t.test('archives are listed, removed and purged', async t => {
   }
   const entries = await open()
   await rm(archive(made, 'bwa_index'))
-  t.match(await listArchives(made.archiveFolder, entries), [
+  t.match(await listArchives(archivesInFolder(made.archiveFolder), entries), [
     { asset: 't7/bwa_index:default', path: undefined, size: undefined },
     {
       asset: 't7/fasta:default',
@@ -179,7 +180,7 @@ t.test('a verification finds whatever is wrong', async t => {
   const entries = config.genomes.flatMap(genome => [...entriesOf(genome)])
   const entry = entries.find(({ asset }) => asset.name === 'fasta') as CatalogueEntry
   const verify = async (deep: boolean) =>
-    (await verifyArchive(made.archiveFolder, entry, deep)).problems
+    (await verifyArchive(archivesInFolder(made.archiveFolder), entry, deep)).problems
       .map(({ message }) => message)
       .join('\n')
   t.equal(await verify(false), '')
@@ -210,6 +211,18 @@ t.test('a verification finds whatever is wrong', async t => {
   t.equal(await verify(true), '', 'without index the md5 counts')
   await rm(path)
   t.equal(await verify(true), 'its archive is missing or empty')
+  await writeFile(path, bytes)
+  const at = archivesInFolder(made.archiveFolder)
+  const vanishing = {
+    ...at,
+    store: {
+      identify: (key: string) => at.store.identify(key),
+      list: (folder: string) => at.store.list(folder),
+      open: async () => undefined,
+    },
+  }
+  const { problems } = await verifyArchive(vanishing, entry, true)
+  t.match(problems, [{ kind: 'damaged', message: 'the archive cannot be read: it is gone' }])
 })
 
 t.test('a failure while views are hashed or files are staged is one of its tag only', async t => {

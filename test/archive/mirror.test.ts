@@ -250,7 +250,8 @@ t.test('an index is believed only for its archive', async t => {
   t.equal(await accepted(`archives/${own}/build_log_x.md`, 'x'), true)
   t.equal(await accepted('generations/000001.yaml', 'x'), true)
   t.equal(MIRROR_RULES.kindOf('capturekit/common/x'), 'passing')
-  t.same([CURRENT_KEY, key].map(MIRROR_RULES.kindOf), ['changing', 'fixed'])
+  const kinds = [CURRENT_KEY, key, key + INDEX_SUFFIX].map(MIRROR_RULES.kindOf)
+  t.same(kinds, ['changing', 'fixed', 'settled'])
 })
 
 t.test('places', async t => {

@@ -1,3 +1,4 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { openTarget } from '../../src/archive/archive-target.ts'
@@ -45,6 +46,20 @@ t.test('archives are pushed, served from the store, and rolled back', async t =>
   t.match(await runHere(['rollback', '2'], { REFDEPOT_STORE: store }), {
     stdout: 'generation 2 is served now\n',
   })
+  t.match(await runHere(['archive', 'list', '--store', store]), {
+    code: 0,
+    stdout: new RegExp(`t7/fasta:default +${store}/archives/\\w+/fasta__default.tgz `),
+  })
+  const verify = () => runHere(['archive', 'verify', '--deep', '--store', store, 't7/fasta'])
+  t.match(await verify(), { code: 0, stdout: /^sound +\w+\/fasta:default \([\d.]+ KB read\)\n$/ })
+  const archives = await readdir(store, { recursive: true })
+  const archive = join(store, archives.find(name => name.endsWith('fasta__default.tgz')) as string)
+  const bytes = await readFile(archive)
+  bytes[20_000] = (bytes[20_000] as number) ^ 1
+  await writeFile(archive, bytes)
+  t.match(await verify(), { code: 5, stdout: /damaged in the 4 MiB chunks 0/ })
+  t.match(await runHere(['archive', 'verify', '--store', store, 't7/none']), { code: 3 })
+  t.match(await runHere(['archive', 'list', '--store', join(store, 'none')]), { code: 3 })
   t.match(await runHere(['rollback', '9', '--store', store]), {
     code: 1,
     stderr: /there is no generation 9/,

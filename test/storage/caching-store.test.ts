@@ -52,7 +52,14 @@ class Origin implements Store {
 /** `p/…` has digests of pieces, `w/…` one of the whole, `c/…` may change, everything else passes. */
 function rulesOf(origin: Origin): CacheRules {
   return {
-    kindOf: key => (/^[pw]\//.test(key) ? 'fixed' : key.startsWith('c/') ? 'changing' : 'passing'),
+    kindOf: key =>
+      key.startsWith('s/')
+        ? 'settled'
+        : /^[pw]\//.test(key)
+          ? 'fixed'
+          : key.startsWith('c/')
+            ? 'changing'
+            : 'passing',
     proofOf: async key => {
       const content = origin.objects.get(key) as Buffer
       const accepts = (whole: { md5: string }) => whole.md5 === md5(content)
@@ -263,6 +270,24 @@ t.test('what changes is asked for each time', async t => {
     rulesOf(origin),
   )
   await t.rejects(mistaken.open('c/now'), { message: 'a mistake' })
+})
+
+t.test('what is settled is looked after', async t => {
+  const { origin, cache } = await cached(t)
+  const store = new CachingStore(origin, cache, rulesOf(origin), () => {}, 30)
+  const [one, two] = [randomBytes(1500), randomBytes(1500)]
+  origin.objects.set('s/x', one)
+  t.ok((await read(store, 's/x')).equals(one))
+  origin.objects.set('s/x', two)
+  await new Promise(done => setTimeout(done, 60))
+  t.equal((await store.identify('s/x'))?.inode, md5(two))
+  t.ok((await read(store, 's/x')).equals(two))
+  t.equal((await store.identify('s/x'))?.inode, md5(two))
+  await new Promise(done => setTimeout(done, 60))
+  t.ok((await read(store, 's/x')).equals(two))
+  origin.isAway = true
+  await new Promise(done => setTimeout(done, 60))
+  t.ok((await read(store, 's/x')).equals(two), 'as it was, without the origin')
 })
 
 t.test('another object under the same name at the origin', async t => {

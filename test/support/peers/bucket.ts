@@ -28,7 +28,7 @@ export async function withBucket(t: Test) {
 }
 
 /** Runs a command with the credentials of a store. */
-function runWith(s3: S3Server, ...args: string[]) {
+export function runWith(s3: S3Server, ...args: string[]) {
   return run(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...s3.env } })
 }
 
