@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { StorageFailed } from '../domain/errors.ts'
 import { FileStore } from './file-store.ts'
+import { FolderUploads } from './folder-uploads.ts'
 import { FolderWriter } from './folder-writer.ts'
 import { parseS3Location, type S3Location } from './s3-location.ts'
 import type { Store } from './store.ts'
@@ -24,14 +25,23 @@ export async function openStore(
   return openBucket(location).store
 }
 
-/** The store at a place, for writing. Throws as {@link openStore}. */
-export async function openWritableStore(place: string): Promise<WritableStore> {
+/**
+ * The store at a place, for writing. Throws as {@link openStore}.
+ *
+ * @param endpoint - address of an object store as clients reach it
+ */
+export async function openWritableStore(place: string, endpoint?: string): Promise<WritableStore> {
   const location = bucketNamed(place)
   if (location === undefined) {
-    return { store: new FileStore(place), writer: new FolderWriter(resolve(place)) }
+    const root = resolve(place)
+    return {
+      store: new FileStore(root),
+      writer: new FolderWriter(root),
+      uploads: new FolderUploads(root),
+    }
   }
   const { openBucket } = await import('./open-bucket.ts')
-  return openBucket(location)
+  return openBucket(location, endpoint)
 }
 
 /** How clients reach a store. */

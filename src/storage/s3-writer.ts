@@ -20,10 +20,14 @@ import {
 import { StorageWriteFailed } from '../domain/errors.ts'
 import type { S3Location } from './s3-location.ts'
 import type { StoredObject } from './store.ts'
-import { PART_SIZE, type Sent, type StoreWriter, type WriteCondition } from './store-writer.ts'
+import {
+  MOST_PARTS,
+  PART_SIZE,
+  type Sent,
+  type StoreWriter,
+  type WriteCondition,
+} from './store-writer.ts'
 
-// A store takes at most so many parts of an object.
-const MOST_PARTS = 10_000
 // Parts in flight; each is in memory.
 const PARALLEL = 4
 const OCTETS = 'application/octet-stream'

@@ -1,5 +1,6 @@
 /** What writes into a store: small objects under a condition, large ones in parts. */
 import type { Store, StoredObject } from './store.ts'
+import type { StoreUploads } from './store-uploads.ts'
 
 /** What must hold for a small object to be written. */
 export type WriteCondition =
@@ -16,6 +17,9 @@ export interface Sent {
 
 /** Bytes of a part; larger ones are whole multiples. */
 export const PART_SIZE = 8 * 1024 * 1024
+
+/** A store takes at most so many parts of an object. */
+export const MOST_PARTS = 10_000
 
 /** Writes into a store; what is half written cannot be read by anybody. */
 export interface StoreWriter {
@@ -41,4 +45,5 @@ export interface StoreWriter {
 export interface WritableStore {
   readonly store: Store
   readonly writer: StoreWriter
+  readonly uploads: StoreUploads
 }

@@ -1,0 +1,52 @@
+/** Objects that others send in parts, to a real store. */
+import { createHash, randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { connectS3 } from '../../src/storage/s3-client.ts'
+import { S3Store } from '../../src/storage/s3-store.ts'
+import { S3Uploads } from '../../src/storage/s3-uploads.ts'
+import { S3Writer } from '../../src/storage/s3-writer.ts'
+import { startS3 } from '../support/peers/versitygw.ts'
+import { uploadsContract } from '../support/uploads-contract.ts'
+
+async function place(t: Test) {
+  const s3 = await startS3(t)
+  const client = connectS3(s3.env)
+  t.teardown(() => client.destroy())
+  const location = { bucket: s3.bucket, prefix: 'refs' }
+  return {
+    store: new S3Store(client, location),
+    writer: new S3Writer(client, location),
+    uploads: new S3Uploads({ client, location, forClients: client }),
+    hidden: new S3Uploads({ client, location }),
+  }
+}
+
+uploadsContract(t, place)
+
+t.test('a client sends parts to the store itself, and nothing else', async t => {
+  const { uploads, store, hidden } = await place(t)
+  const upload = await uploads.begin('archives/x.tgz')
+  const body = randomBytes(6_000_000)
+  const sha256 = createHash('sha256').update(body).digest('hex')
+  const address = await uploads.partAddress(upload, 1, sha256, 60)
+  if (address === undefined) throw new Error('clients reach this store')
+  // A store that refuses need not read a long body.
+  const little = body.subarray(0, 100)
+  const put = (content: Buffer, headers = address.headers, url = address.url) =>
+    fetch(url, { method: 'PUT', body: new Uint8Array(content), headers })
+  t.equal((await put(randomBytes(6_000_000))).status, 400, 'other bytes')
+  t.equal((await put(little, {})).status, 403, 'without the digest it is not what was signed')
+  t.equal(
+    (await put(little, address.headers, address.url.replace('partNumber=1', 'partNumber=2')))
+      .status,
+    403,
+  )
+  t.same(await uploads.parts(upload), [])
+  t.equal((await put(body)).status, 200)
+  await uploads.complete(upload)
+  t.equal((await store.identify('archives/x.tgz'))?.size, body.length)
+  const short = await uploads.partAddress(await uploads.begin('y'), 1, sha256, 1)
+  await new Promise(done => setTimeout(done, 2500))
+  t.equal((await put(little, short?.headers, short?.url)).status, 403, 'its time is over')
+  t.equal(await hidden.partAddress(upload, 1, sha256, 60), undefined)
+})
