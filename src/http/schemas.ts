@@ -61,6 +61,8 @@ const DETAIL = Type.Object(
   { $id: 'Detail', examples: [{ detail: 'No such asset (fasta) on server' }] },
 )
 
+const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
+
 const PROBLEM = Type.Object(
   {
     type: Type.String(),
@@ -68,6 +70,16 @@ const PROBLEM = Type.Object(
     status: Type.Integer(),
     detail: Type.String(),
     code: Type.String({ description: 'Stable name of the error (docs/errors.md)' }),
+    registry_path: Type.Optional(Type.String({ description: 'Of a withdrawn tag' })),
+    reason: Type.Optional(Type.String({ description: 'Why a tag was withdrawn' })),
+    successor: Type.Optional(
+      nullable(
+        Type.Object(
+          { registry_path: Type.String(), url: Type.String({ format: 'uri' }) },
+          { description: 'What took the place of a withdrawn tag' },
+        ),
+      ),
+    ),
   },
   {
     $id: 'Problem',
@@ -83,8 +95,6 @@ const PROBLEM = Type.Object(
     ],
   },
 )
-
-const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 
 const GENOME_SUMMARY = Type.Object(
   {
@@ -119,6 +129,12 @@ const ASSET_RECORD = Type.Object(
       modified: nullable(Type.String({ format: 'date-time' })),
       url: Type.String({ format: 'uri' }),
     }),
+    licence: nullable(Type.String({ description: 'SPDX id or URL' })),
+    redistribute: nullable(Type.Boolean({ description: 'May it be passed on' })),
+    source: nullable(Type.String({ description: 'Where it comes from: a URL or a text' })),
+    release: nullable(Type.String({ description: 'Release of the source' })),
+    accession: nullable(Type.String()),
+    citation: nullable(Type.String()),
     seek_keys: Type.Record(Type.String(), Type.String()),
     parents: Type.Array(Type.String()),
     children: Type.Array(Type.String()),
@@ -136,6 +152,43 @@ const ASSET_PAGE = Type.Object(
   { $id: 'AssetPage' },
 )
 
+const RELEASE_SUMMARY = Type.Object(
+  {
+    name: Type.String(),
+    description: nullable(Type.String()),
+    created: Type.String({ format: 'date-time' }),
+    generation: nullable(Type.Integer({ description: 'Generation of a store it was made from' })),
+    entry_count: Type.Integer({ description: 'Number of its archives' }),
+    url: Type.String({ format: 'uri' }),
+  },
+  { $id: 'ReleaseSummary' },
+)
+
+const RELEASE_ENTRY = Type.Object(
+  {
+    registry_path: Type.String({ description: 'genome digest/asset:tag' }),
+    genome: Type.Object({ digest: Type.String(), aliases: Type.Array(Type.String()) }),
+    asset: Type.String(),
+    tag: Type.String(),
+    asset_digest: Type.String(),
+    archive: Type.Object({
+      md5: Type.String(),
+      sha256: Type.String(),
+      size: Type.Integer({ description: 'Bytes' }),
+      url: Type.String({ format: 'uri' }),
+    }),
+    available: Type.Boolean({ description: 'True when this server serves the archive now' }),
+    withdrawn: nullable(
+      Type.Object({
+        reason: Type.String(),
+        at: Type.String({ format: 'date-time' }),
+        successor: nullable(Type.String({ description: 'Registry path' })),
+      }),
+    ),
+  },
+  { $id: 'ReleaseEntry', description: 'One archive of a release' },
+)
+
 /** Schemas to register with the app, referred to by `$ref`. */
 export const SHARED_SCHEMAS: readonly TSchema[] = [
   TAG,
@@ -146,6 +199,8 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
   GENOME_SUMMARY,
   ASSET_RECORD,
   ASSET_PAGE,
+  RELEASE_SUMMARY,
+  RELEASE_ENTRY,
 ]
 
 /** What may stand in a path, by placeholder. */
@@ -157,7 +212,8 @@ const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
   alias: Type.String({ description: 'Alias of the genome' }),
   digest: Type.String({ description: 'md5 or sha256 of the archive, in hex' }),
   link: Type.String({ description: 'Signed part of a short-lived link' }),
-  name: Type.String({ description: 'Name of a file, or of a token' }),
+  name: Type.String({ description: 'Name of a file, of a token, or of a release' }),
+  to: Type.String({ description: 'Name of another release' }),
   path: Type.String({ description: 'Path of the file below the folder of the asset' }),
 }
 
