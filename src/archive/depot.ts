@@ -61,6 +61,8 @@ export interface DepotSource {
   readonly config?: string
   /** Place of a published store: a folder, `s3://BUCKET/PREFIX`, or the URL of another server. */
   readonly store?: string
+  /** True to start with a store in which nothing is published yet: others will publish there. */
+  readonly mayBeEmpty?: boolean
   /** Keeps what was fetched from the store. */
   readonly cache?: CacheSettings
   readonly archiveFolder?: string
@@ -81,7 +83,7 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   const store = await storeOf(source, previous)
   const found = await (store === undefined
     ? findPublished(source, previous?.configFile)
-    : findInStore(store))
+    : findInStore(store, source.mayBeEmpty))
   const { config, archiveFolder } = found
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
   const parts = partsFor(source, archiveFolder, { previous, published: store?.store })
@@ -150,8 +152,11 @@ async function storeOf(
   return { place, store: previous?.store ?? (await openPublished(at)) }
 }
 
-async function findInStore({ place, store }: PublishedStore): Promise<ServerConfig> {
-  const { config } = await readPublished(store, place)
+async function findInStore(
+  { place, store }: PublishedStore,
+  mayBeEmpty = false,
+): Promise<ServerConfig> {
+  const { config } = await readPublished(store, place, mayBeEmpty)
   const { marks, settings } = config
   return { config, archiveFolder: place, marks: [marks], settings, files: [], notes: [] }
 }

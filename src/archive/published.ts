@@ -72,10 +72,19 @@ export async function currentGeneration(
  * Reads what is published.
  *
  * @param place - name of the store, for messages
+ * @param mayBeEmpty - true to take a store in which nothing is published yet for an empty config
  * @throws ConfigUnreadable when nothing is published; ConfigInvalid, StorageFailed
  */
-export async function readPublished(store: Store, place: string): Promise<Published> {
+export async function readPublished(
+  store: Store,
+  place: string,
+  mayBeEmpty = false,
+): Promise<Published> {
   const current = await currentGeneration(store, place)
+  if (current === undefined && mayBeEmpty) {
+    const text = 'genomes: {}\n'
+    return { generation: 0, config: parseGenomeConfig(text, place), text }
+  }
   if (current === undefined) {
     const cause = new Error('nothing is published there; run `refdepot push`')
     throw new ConfigUnreadable(place, cause, 'the store')

@@ -100,7 +100,11 @@ async function publishTags(
   })
 }
 
-function demandPublishable(entry: CatalogueEntry, require: readonly ProvenanceField[]): void {
+/** Refuses a tag for its name or for what it does not say. Throws PushRefused, ProvenanceMissing. */
+export function demandPublishable(
+  entry: CatalogueEntry,
+  require: readonly ProvenanceField[],
+): void {
   if (entry.tag.name === LATEST) {
     const reason = `'${LATEST}' means the tag that was published last; give it a name of its own`
     throw new PushRefused(registryPathOf(entry), reason)

@@ -92,7 +92,8 @@ async function optionsOf(
   }
 }
 
-function jobsOf(text: string): number {
+/** A number of threads. Throws SettingInvalid. */
+export function jobsOf(text: string): number {
   const jobs = Number(text)
   if (!/^[1-9]\d{0,2}$/.test(text))
     throw new SettingInvalid('--jobs', text, 'a number from 1 to 999')

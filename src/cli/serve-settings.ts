@@ -49,6 +49,7 @@ function sourceOf(config: string | undefined, values: SettingValues): DepotSourc
   return {
     ...(config !== undefined && { config }),
     ...(values.store !== '' && { store: values.store }),
+    mayBeEmpty: values['accept-uploads'] === 'true',
     ...(values['cache-folder'] !== '' && { cache: cacheOf(values) }),
     ...(values['archive-folder'] !== '' && { archiveFolder: values['archive-folder'] }),
     ...(values.policy !== '' && { policy: values.policy }),

@@ -11,6 +11,7 @@ import { serveAccess } from './serve-access.ts'
 import { checkInBackground, keepFresh, tell } from './serve-fresh.ts'
 import { type ServeFlags, serveSettings } from './serve-settings.ts'
 import { storeRedirects } from './serve-store.ts'
+import { serveUploads } from './serve-uploads.ts'
 import { packageVersion } from './version.ts'
 
 // Downloads may go on this long after a stop was asked for.
@@ -25,9 +26,11 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const access = serveAccess(values, { home: stateHome(source, depot), logger, redirects })
   // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
   if (depot.current.access.restricts) await openAtStart(access.state, logger)
+  const uploads = await serveUploads({ values, depot, access, logger })
   const app = await buildApp({
     depot,
     access,
+    ...(uploads && { uploads: uploads.desk }),
     logger,
     settings: {
       version: packageVersion(),
@@ -45,6 +48,7 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   await stopped(logger, async () => {
     await app.close()
     stopWatching()
+    await uploads?.stop()
     await access.close()
     await depot.close()
   })

@@ -27,6 +27,9 @@ export async function withState<T>(flags: StateFlags, use: (state: State) => Pro
 
 /** The one that a server with the same flags, environment and config uses. */
 async function stateFile(flags: StateFlags): Promise<string> {
+  const { state = '', config = '' } = flags
+  // A database that is named needs no config to be found.
+  if (state !== '' && config === '') return state
   const { values, source } = await serveSettings({ ...flags })
   if (values.state !== '' || source.config === undefined) return statePath('.', values.state)
   const { archiveFolder } = await findServerConfig(source.config, source.archiveFolder)

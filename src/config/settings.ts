@@ -129,6 +129,15 @@ export const SETTINGS = [
     allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
   },
   {
+    name: 'accept-uploads',
+    value: 'BOOLEAN',
+    environment: ['REFDEPOT_ACCEPT_UPLOADS'],
+    default: 'false',
+    description:
+      'Whether tokens with a write scope may publish here (refdepot publish); needs --store, and a server that may write there',
+    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+  },
+  {
     name: 'state-folder',
     value: 'DIR',
     // The second one is systemd's name for the StateDirectory of a unit.

@@ -69,6 +69,34 @@ export class Rights {
     })
   }
 
+  /**
+   * True when the caller may publish a tag.
+   *
+   * @param studies - the studies that the tag is to belong to: each of them must be the caller's to write
+   */
+  mayWrite(names: TagNames, studies: readonly string[]): boolean {
+    if (this.#isDenied(studies)) return false
+    if (this.isAdmin) return true
+    const covers = this.#scopes.some(
+      scope => scope.kind === 'write' && scope.pattern.matches(names),
+    )
+    const writable = (study: string) =>
+      this.#scopes.some(
+        scope => scope.kind === 'study' && scope.level === 'WRITE' && scope.study === study,
+      )
+    return covers || (studies.length > 0 && studies.every(writable))
+  }
+
+  /** True when the caller may publish anything at all. */
+  get mayWriteSome(): boolean {
+    return this.#scopes.some(
+      scope =>
+        scope.kind === 'admin' ||
+        scope.kind === 'write' ||
+        (scope.kind === 'study' && scope.level === 'WRITE'),
+    )
+  }
+
   #isDenied(studies: readonly string[]): boolean {
     return this.#scopes.some(
       scope => scope.kind === 'study' && scope.level === 'DENY' && studies.includes(scope.study),

@@ -1,6 +1,7 @@
 /** What the app must be told: its parts and how it is reached. */
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { Depot } from '../archive/depot.ts'
+import type { UploadDesk } from '../archive/upload-desk.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
 import type { VisibleHealth } from './access/visible-health.ts'
@@ -37,6 +38,8 @@ export interface AppParts {
   readonly depot: Depot
   /** Decides who may see what. */
   readonly access: AccessControl
+  /** Receives archives; undefined on a server that takes none. */
+  readonly uploads?: UploadDesk
   readonly settings: AppSettings
   readonly logger: FastifyBaseLogger
   /** Told of every route, for those who must know them all. */

@@ -24,6 +24,7 @@ import { nativeListRoutes } from './routes/native-lists.ts'
 import { privateRoutes } from './routes/private-api.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { systemRoutes } from './routes/system.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 import { v1Routes, v2Routes } from './routes/v2.ts'
 import { v3Routes } from './routes/v3.ts'
 
@@ -105,6 +106,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     systemRoutes(routes, parts)
     done()
   })
+  await uploadRoutes(app, { parts, access, desk: appParts.uploads })
   await documentRoutes(app, parts)
   return app
 }

@@ -17,6 +17,8 @@ type AuditAction =
   | 'token-revoked'
   | 'introspected'
   | 'audit-read'
+  | 'upload-begun'
+  | 'published'
 
 /** One thing that happened. */
 export interface AuditEvent {

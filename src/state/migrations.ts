@@ -4,6 +4,7 @@ import { type Kysely, type Migration, sql } from 'kysely'
 /** Steps by name; names sort in the order of their making. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-tokens-and-audit': { up: tokensAndAudit },
+  '003-uploads': { up: uploads },
 }
 
 async function tokensAndAudit(db: Kysely<unknown>): Promise<void> {
@@ -54,5 +55,24 @@ async function tokensAndAudit(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', column => column.primaryKey())
     .addColumn('value', 'text', column => column.notNull())
     .addColumn('created_at', 'bigint', column => column.notNull())
+    .execute()
+}
+
+async function uploads(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('uploads')
+    .ifNotExists()
+    .addColumn('id', 'text', column => column.primaryKey())
+    .addColumn('state', 'text', column => column.notNull())
+    .addColumn('registry_path', 'text', column => column.notNull())
+    .addColumn('archive', 'text', column => column.notNull())
+    .addColumn('size', 'bigint', column => column.notNull())
+    .addColumn('created_by', 'text', column => column.notNull())
+    .addColumn('created_at', 'bigint', column => column.notNull())
+    .addColumn('touched_at', 'bigint', column => column.notNull())
+    .addColumn('store_upload', 'text', column => column.notNull())
+    .addColumn('order_text', 'text', column => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('generation', 'bigint')
     .execute()
 }

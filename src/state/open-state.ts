@@ -11,6 +11,7 @@ import { reasonOf } from './reason.ts'
 import type { Tables } from './schema.ts'
 import { SessionStore } from './session-store.ts'
 import { TokenStore } from './token-store.ts'
+import { UploadStore } from './upload-store.ts'
 
 /** An open state. */
 export interface State {
@@ -19,6 +20,7 @@ export interface State {
   readonly tokens: TokenStore
   readonly sessions: SessionStore
   readonly audit: AuditStore
+  readonly uploads: UploadStore
   /** 32 secret bytes under a name, made when they are asked for the first time; the same for every process. */
   key(name: string): Promise<Buffer>
   close(): Promise<void>
@@ -51,6 +53,7 @@ export async function openState(place: string): Promise<State> {
     tokens: new TokenStore(db),
     sessions: new SessionStore(db),
     audit: new AuditStore(db),
+    uploads: new UploadStore(db),
     key: name => keyNamed(db, name),
     close: () => db.destroy(),
   }

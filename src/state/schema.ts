@@ -47,10 +47,29 @@ interface KeyTable {
   created_at: number
 }
 
+/** Archives that others send. */
+export interface UploadTable {
+  id: string
+  state: string
+  registry_path: string
+  archive: string
+  size: number
+  created_by: string
+  created_at: number
+  touched_at: number
+  /** The store's name of it. */
+  store_upload: string
+  /** What is to be published, JSON. */
+  order_text: string
+  reason: string | null
+  generation: number | null
+}
+
 /** All tables. */
 export interface Tables {
   tokens: TokenTable
   sessions: SessionTable
   audit: AuditTable
   keys: KeyTable
+  uploads: UploadTable
 }

@@ -109,7 +109,7 @@ export class CachingStore implements Store {
   }
 
   list(folder: string): Promise<Listed[]> {
-    return this.#origin.list(folder)
+    return this.#last.list(folder, this.#origin)
   }
 
   /** Writes down what is here, for the next start. */

@@ -4,13 +4,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageFailed } from '../domain/errors.ts'
 import { replaceFile } from './replace-file.ts'
-import type { Identity, Store } from './store.ts'
+import type { Identity, Listed, Store } from './store.ts'
 
 /** An answer of a store. */
 export interface Answer {
   readonly identity: Identity
   readonly content: Buffer
 }
+
+const LISTING: Identity = { size: 0, modifiedMs: 0, inode: '' }
 
 /** Keeps the last answers, in files of a folder. */
 export class LastAnswers {
@@ -37,6 +39,22 @@ export class LastAnswers {
     }
   }
 
+  /** What the store lists below a folder; what it listed last when it cannot be reached. Throws as `ask`. */
+  async list(folder: string, origin: Store): Promise<Listed[]> {
+    const key = `list ${folder}`
+    try {
+      const listed = await origin.list(folder)
+      const content = Buffer.from(JSON.stringify(listed))
+      const before = this.#known.get(key)?.content
+      if (before?.equals(content) !== true) await this.#keep(key, { identity: LISTING, content })
+      return listed
+    } catch (error) {
+      const last = this.#known.get(key) ?? (await this.#kept(key))
+      if (!(error instanceof StorageFailed) || last === undefined) throw error
+      return JSON.parse(last.content.toString('utf8'))
+    }
+  }
+
   async #fresh(key: string, origin: Store): Promise<Answer | undefined> {
     const object = await origin.open(key)
     if (object === undefined) return undefined
@@ -49,11 +67,16 @@ export class LastAnswers {
     }
     const content = await object.bytes({ start: 0, end: size }).finally(() => object.close())
     const answer = { identity, content }
+    await this.#keep(key, answer)
+    return answer
+  }
+
+  async #keep(key: string, answer: Answer): Promise<void> {
     this.#known.set(key, answer)
+    const { identity, content } = answer
     const kept = JSON.stringify({ key, identity, content: content.toString('base64') })
     // A disk that is full must not hide the answer.
     await replaceFile(this.#path(key), kept).catch(() => {})
-    return answer
   }
 
   async #kept(key: string): Promise<Answer | undefined> {

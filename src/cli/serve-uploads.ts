@@ -1,0 +1,72 @@
+/** From settings to what receives uploads. */
+import type { Logger } from 'pino'
+import type { Depot } from '../archive/depot.ts'
+import { UploadDesk } from '../archive/upload-desk.ts'
+import { SettingInvalid } from '../config/config-error.ts'
+import type { SettingValues } from '../config/settings.ts'
+import type { AccessControl } from '../http/access/access-control.ts'
+import { openWritableStore } from '../storage/open-store.ts'
+import { requiredBy } from './archive-flags.ts'
+
+/** What uploads are received with. */
+export interface UploadSurroundings {
+  readonly values: SettingValues
+  readonly depot: Depot
+  readonly access: AccessControl
+  readonly logger: Logger
+}
+
+/** A desk that works. */
+export interface RunningUploads {
+  readonly desk: UploadDesk
+  /** Ends what is being compared, and looks for left-overs no more. */
+  stop(): Promise<void>
+}
+
+const SWEEP_MS = 3600_000
+
+/**
+ * What receives uploads; undefined when the settings do not ask for it.
+ *
+ * @throws SettingInvalid without a store that can be written to
+ */
+export async function serveUploads({
+  values,
+  depot,
+  access,
+  logger,
+}: UploadSurroundings): Promise<RunningUploads | undefined> {
+  if (values['accept-uploads'] !== 'true') return undefined
+  const { store: place, policy } = values
+  if (place === '' || /^https?:/.test(place)) {
+    throw new SettingInvalid('--accept-uploads', 'true', 'a --store that is a folder or a bucket')
+  }
+  const endpoint = values['store-endpoint'] === '' ? undefined : values['store-endpoint']
+  const onError = (error: unknown) => logger.error({ err: error }, 'an upload is tried again')
+  const desk = new UploadDesk({
+    place,
+    ...(await openWritableStore(place, endpoint)),
+    require: await requiredBy({ policy }),
+    ledger: async () => (await access.state.open()).uploads,
+    onPublished: async ({ createdBy, registryPath, archive, id }) => {
+      logger.info({ registryPath, archive, upload: id }, 'an upload was published')
+      const subject = `${registryPath} ${archive}`
+      access.trail.note({ actor: createdBy, action: 'published', subject })
+      await depot.reload()
+    },
+    onError,
+  })
+  const sweep = () => {
+    desk.sweep().catch(error => logger.error({ err: error }, 'left-overs of uploads stay'))
+  }
+  sweep()
+  const timer = setInterval(sweep, SWEEP_MS)
+  timer.unref()
+  return {
+    desk,
+    stop: async () => {
+      clearInterval(timer)
+      await desk.settled()
+    },
+  }
+}
