@@ -8,13 +8,14 @@ import { readPublished } from '../archive/published.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
+import { csvText } from '../domain/csv-text.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
 import type { Genome } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { openStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
-import { csvText, tableText } from './table.ts'
+import { tableText } from './table.ts'
 
 /** Flags of what looks at archives, in a folder or in a store. */
 export interface PlaceFlags extends TargetFlags {
