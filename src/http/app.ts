@@ -9,6 +9,7 @@ import { attendRequests } from './access/attendance.ts'
 import { callerOf } from './access/caller.ts'
 import { withoutToken } from './access/credentials.ts'
 import { visibleHealth } from './access/visible-health.ts'
+import { visibleReport } from './access/visible-report.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
@@ -22,6 +23,7 @@ import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
 import { privateRoutes } from './routes/private-api.ts'
+import { statsRoutes } from './routes/stats.ts'
 import { systemRoutes } from './routes/system.ts'
 import { v1Routes, v2Routes } from './routes/v2.ts'
 import { v3Routes } from './routes/v3.ts'
@@ -66,6 +68,9 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     generationFor,
     healthFor: request => visibleHealth(depot, generationFor(request)),
     absolute: (request, path) => absoluteUrl(settings, request, path),
+    downloadsOf: ({ tag }) => access.counts.downloadsOf(tag.archiveDigest),
+    downloadReport: (request, query) =>
+      visibleReport(access.counts, generationFor(request).catalogue, query),
   }
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   const known = knownPaths(app)
@@ -97,6 +102,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
+    statsRoutes(routes, parts)
     linkRoutes(routes, parts, access)
     loginRoutes(routes, parts, access)
     adminRoutes(routes, parts, access)

@@ -119,6 +119,9 @@ const ASSET_RECORD = Type.Object(
       modified: nullable(Type.String({ format: 'date-time' })),
       url: Type.String({ format: 'uri' }),
     }),
+    downloads: nullable(
+      Type.Integer({ description: 'Complete downloads of the archive; null when nobody counts' }),
+    ),
     seek_keys: Type.Record(Type.String(), Type.String()),
     parents: Type.Array(Type.String()),
     children: Type.Array(Type.String()),
@@ -136,6 +139,33 @@ const ASSET_PAGE = Type.Object(
   { $id: 'AssetPage' },
 )
 
+const NUMBERS = {
+  downloads: Type.Integer({ description: 'Complete downloads of archives' }),
+  bytes: Type.Integer({ description: 'Bytes sent of archives and of their files' }),
+}
+
+const DOWNLOAD_REPORT = Type.Object(
+  {
+    since: nullable(Type.String({ format: 'date' })),
+    until: nullable(Type.String({ format: 'date' })),
+    totals: Type.Object(NUMBERS, { description: 'Over all pages' }),
+    items: Type.Array(
+      Type.Object({
+        registry_path: nullable(Type.String({ description: 'genome digest/asset:tag' })),
+        archive: Type.String({ description: 'md5 of the archive' }),
+        ...NUMBERS,
+        days: Type.Array(
+          Type.Object({ day: Type.String({ format: 'date', description: 'UTC' }), ...NUMBERS }),
+        ),
+      }),
+    ),
+    total: Type.Integer({ description: 'Number of archives over all pages' }),
+    offset: Type.Integer(),
+    limit: Type.Integer(),
+  },
+  { $id: 'DownloadReport' },
+)
+
 /** Schemas to register with the app, referred to by `$ref`. */
 export const SHARED_SCHEMAS: readonly TSchema[] = [
   TAG,
@@ -146,6 +176,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
   GENOME_SUMMARY,
   ASSET_RECORD,
   ASSET_PAGE,
+  DOWNLOAD_REPORT,
 ]
 
 /** What may stand in a path, by placeholder. */

@@ -12,6 +12,7 @@ import {
   type ProgressKey,
   progressKey,
 } from '../domain/download-progress.ts'
+import { byCodePoint } from '../domain/text-order.ts'
 import { patiently } from './patiently.ts'
 import type { PartialDownloadTable, Tables } from './schema.ts'
 
@@ -104,7 +105,7 @@ export class DownloadStore {
         .execute()
       for (const row of rows) found.push({ ...row, ...numbersOf(row) })
     }
-    return found.sort((a, b) => (a.day < b.day ? -1 : Number(a.day > b.day)))
+    return found.sort((a, b) => byCodePoint(a.day, b.day) || byCodePoint(a.archive, b.archive))
   }
 
   /** Forgets downloads that were given up. */

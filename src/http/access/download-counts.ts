@@ -6,6 +6,7 @@
  * process (docs/statistics.md).
  */
 import type { DownloadPart } from '../../domain/download-progress.ts'
+import { byCodePoint } from '../../domain/text-order.ts'
 import {
   type DayWindow,
   type DownloadDay,
@@ -105,7 +106,7 @@ export class DownloadCounts {
     const written = (await state?.downloads.days(archives, window)) ?? []
     const asked = new Set(archives)
     const unwritten = this.#unwritten(window).filter(({ archive }) => asked.has(archive))
-    return summedDays([...written, ...unwritten]).sort((a, b) => (a.day < b.day ? -1 : 1))
+    return summedDays([...written, ...unwritten]).sort((a, b) => byCodePoint(a.day, b.day))
   }
 
   /** Writes what has gathered. */
