@@ -44,6 +44,8 @@ export interface AccessOptions {
   readonly redirects?: StoreRedirects
   /** True to count downloads; those counted before are shown in any case. */
   readonly countDownloads?: boolean
+  /** How long it may take to learn that a client has thrown away an answer, in ms. */
+  readonly settleMs?: number
   /** Told once when counts cannot be written. */
   readonly onUncounted?: (error: unknown) => void
   /** Told when the audit cannot be written. */
@@ -69,6 +71,7 @@ export function accessControl(options: AccessOptions): AccessControl {
   const counts = new DownloadCounts({
     state,
     enabled: options.countDownloads === true,
+    ...(options.settleMs !== undefined && { settleMs: options.settleMs }),
     onError: options.onUncounted ?? onError,
   })
   return {

@@ -18,6 +18,7 @@ import type { State } from '../../state/open-state.ts'
 import { DownloadNames } from './download-names.ts'
 import { PartialMemory } from './partial-memory.ts'
 import { type Sent, sortSent, type WaitingPart } from './sent.ts'
+import { UnsettledAnswers } from './unsettled-answers.ts'
 
 /** How downloads are counted. */
 export interface CountOptions {
@@ -26,6 +27,8 @@ export interface CountOptions {
   readonly enabled: boolean
   /** Told once when numbers cannot be written, and again only after it worked in between. */
   readonly onError: (error: unknown) => void
+  /** See {@link UnsettledAnswers}. */
+  readonly settleMs?: number
 }
 
 // How long numbers wait to be written, and how old those of other servers may be.
@@ -40,6 +43,8 @@ const MOST_ROWS = 1000
 
 /** Gathers what was sent, and knows the sums. */
 export class DownloadCounts {
+  /** Answers that may still be thrown away; they are noted afterwards. */
+  readonly unsettled: UnsettledAnswers
   readonly #options: CountOptions
   readonly #timer: NodeJS.Timeout
   readonly #names = new DownloadNames()
@@ -59,6 +64,7 @@ export class DownloadCounts {
 
   constructor(options: CountOptions) {
     this.#options = options
+    this.unsettled = new UnsettledAnswers(options.settleMs)
     this.#timer = setInterval(() => void this.#tick(), FLUSH_MS)
     this.#timer.unref()
     void this.refresh()
@@ -124,6 +130,7 @@ export class DownloadCounts {
   /** Writes everything and stops. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    this.unsettled.settleAll()
     this.#retryAt = 0
     await this.flush()
   }

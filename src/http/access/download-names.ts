@@ -8,24 +8,29 @@ const DAY_MS = 86_400_000
 
 /** Makes the names. */
 export class DownloadNames {
-  // Until the state was reached once, names are good for this process only.
-  #key: Buffer = randomBytes(KEY_BYTES)
+  // Until the state was reached once, names are good for this process only; what began under them goes on under them.
+  #keys: Buffer[] = [randomBytes(KEY_BYTES)]
   #isShared = false
+  #isUsed = false
 
   /** Takes the key of the state, so that all servers that share it give a client the same name. */
   async shareKey(state: State): Promise<void> {
     if (this.#isShared) return
-    this.#key = await state.key(KEY_NAME)
+    const shared = await state.key(KEY_NAME)
+    this.#keys = this.#isUsed ? [shared, ...this.#keys] : [shared]
     this.#isShared = true
   }
 
-  /** The names of a client on a day and on the day before: a download may go on over midnight. */
+  /** The names of a client on a day, then those on the day before: a download may go on over midnight. */
   of(asker: string, day: string): string[] {
+    this.#isUsed = true
     const before = dayOf(Date.parse(day) - DAY_MS)
-    return [day, before].map(date => {
-      const key = createHmac('sha256', this.#key).update(date).digest()
-      return createHmac('sha256', key).update(asker).digest('base64url')
-    })
+    return [day, before].flatMap(date =>
+      this.#keys.map(key => {
+        const ofDay = createHmac('sha256', key).update(date).digest()
+        return createHmac('sha256', ofDay).update(asker).digest('base64url')
+      }),
+    )
   }
 }
 

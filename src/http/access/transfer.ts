@@ -1,5 +1,4 @@
 /** What happens when a body is about to be sent: budgets are asked, bytes are counted, and controlled data goes into the audit. */
-import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../../storage/blob.ts'
 import type { ByteRange } from '../../storage/store.ts'
@@ -13,12 +12,7 @@ export interface Sending {
   readonly bodyBytes: number
 }
 
-// An answer that was handed to the kernel may still be thrown away by the client: then its connection breaks within this time, if ever.
-const SETTLE_MS = 2000
-
 const transfers = new WeakSet<FastifyRequest>()
-// By connection, the answer on it that was sent and may still turn out to be lost.
-const unsettled = new WeakMap<Socket, () => void>()
 
 /** True when data was sent for a request. */
 export function hasTransfer(request: FastifyRequest): boolean {
@@ -51,7 +45,7 @@ export function beginTransfer(
   const subject = subjectOf(blob)
   const beganAt = Date.now()
   // Who asks on for more on a connection has got what came before.
-  unsettled.get(request.socket)?.()
+  access.counts.unsettled.settle(request.socket)
   whenClosed(request, reply, sending.bodyBytes, (bodySent, whole) => {
     transfer.end(bodySent)
     if (subject?.archive === undefined) return
@@ -62,7 +56,7 @@ export function beginTransfer(
     const answer = { archive, view, asker, agent, ranges, size: blob.size, bodySent, beganAt }
     const note = (arrived: boolean) =>
       access.counts.note({ ...answer, endedAt: Date.now(), arrived })
-    if (whole) whenSettled(request.socket, lost => note(!lost))
+    if (whole) access.counts.unsettled.hold(request.socket, lost => note(!lost))
     else note(false)
   })
   if (subject?.controlled !== true) return
@@ -100,22 +94,4 @@ function whenClosed(
 function headBytes(raw: FastifyReply['raw']): number {
   const head = (raw as { readonly _header?: string | null })._header
   return typeof head === 'string' ? head.length : 0
-}
-
-/** Waits until it is known, as far as it can be, whether the client has taken what was sent. */
-function whenSettled(socket: Socket, done: (lost: boolean) => void): void {
-  if (socket.destroyed) {
-    done(socket.errored !== null)
-    return
-  }
-  const settle = (lost: boolean) => {
-    clearTimeout(timer)
-    socket.off('close', settle)
-    unsettled.delete(socket)
-    done(lost)
-  }
-  const timer = setTimeout(settle, SETTLE_MS, false)
-  timer.unref()
-  socket.once('close', settle)
-  unsettled.set(socket, () => settle(false))
 }
