@@ -61,6 +61,7 @@ export class DownloadCounts {
   #sweptAt = Date.now()
   #retryAt = 0
   #failing = false
+  #closed = false
 
   constructor(options: CountOptions) {
     this.#options = options
@@ -123,6 +124,8 @@ export class DownloadCounts {
 
   /** Reads the sums of all servers that share the state. */
   refresh(): Promise<void> {
+    // The state must not be opened again behind the back of whoever has closed it.
+    if (this.#closed) return this.#running
     this.#running = this.#running.then(() => this.#read())
     return this.#running
   }
@@ -130,6 +133,7 @@ export class DownloadCounts {
   /** Writes everything and stops. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    this.#closed = true
     this.unsettled.settleAll()
     this.#retryAt = 0
     await this.flush()
