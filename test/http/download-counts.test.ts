@@ -294,8 +294,12 @@ t.test('counts outlive the server, and are shown where the archive is', async t 
   await fetched(off.url + archive('small'))
   t.match(await record(off.url), { downloads: 3 }, 'what was counted before is shown')
   t.equal((await settledNumbers(off.url, 'small', 3)).downloads, 3)
+  await fetched(again.url + archive('small'), range(0, 99))
+  await settledNumbers(again.url, 'small', 3)
   for (const name of [statePath, `${statePath}-wal`]) {
     const text = await readFile(name, 'latin1')
+    if (name !== statePath)
+      t.match(text, /"covered":\[\[0,100\]\]/, 'what is not complete is there')
     t.notMatch(text, /127\.0\.0\.1|::1|node/, 'no address and no program in the state')
   }
 })
