@@ -5,16 +5,19 @@
  * that may not be written) the same rules are applied in memory, and the numbers are written later. Who a client is never leaves this
  * process (docs/statistics.md).
  */
+import { StateUnavailable } from '../../domain/access-errors.ts'
 import type { DownloadPart } from '../../domain/download-progress.ts'
 import { byCodePoint } from '../../domain/text-order.ts'
 import {
   type DayWindow,
   type DownloadDay,
   type DownloadNumbers,
+  type DownloadStore,
   summedDays,
 } from '../../state/download-store.ts'
 import type { LazyState } from '../../state/lazy-state.ts'
 import type { State } from '../../state/open-state.ts'
+import { reasonOf } from '../../state/reason.ts'
 import { DownloadNames } from './download-names.ts'
 import { PartialMemory } from './partial-memory.ts'
 import { type Sent, sortSent, type WaitingPart } from './sent.ts'
@@ -94,8 +97,7 @@ export class DownloadCounts {
    */
   async sums(window: DayWindow): Promise<Map<string, DownloadNumbers>> {
     await this.flush()
-    const state = await this.#options.state.present()
-    const sums = new Map(await state?.downloads.sums(window))
+    const sums = new Map(await this.#asked(store => store.sums(window)))
     for (const { archive, downloads, bytes } of this.#unwritten(window)) {
       const sum = sums.get(archive) ?? { downloads: 0, bytes: 0 }
       sums.set(archive, { downloads: sum.downloads + downloads, bytes: sum.bytes + bytes })
@@ -109,8 +111,7 @@ export class DownloadCounts {
    * @throws StateUnavailable
    */
   async days(archives: readonly string[], window: DayWindow): Promise<DownloadDay[]> {
-    const state = await this.#options.state.present()
-    const written = (await state?.downloads.days(archives, window)) ?? []
+    const written = (await this.#asked(store => store.days(archives, window))) ?? []
     const asked = new Set(archives)
     const unwritten = this.#unwritten(window).filter(({ archive }) => asked.has(archive))
     return summedDays([...written, ...unwritten]).sort((a, b) => byCodePoint(a.day, b.day))
@@ -142,6 +143,17 @@ export class DownloadCounts {
   async #tick(): Promise<void> {
     await this.flush()
     if (Date.now() - this.#refreshedAt >= REFRESH_MS) await this.refresh()
+  }
+
+  /** Asks the state, if there is one; a database that went away since it was opened is told as one that cannot be opened. */
+  async #asked<T>(ask: (store: DownloadStore) => Promise<T>): Promise<T | undefined> {
+    const { state } = this.#options
+    const present = await state.present()
+    try {
+      return present && (await ask(present.downloads))
+    } catch (error) {
+      throw new StateUnavailable(present?.path ?? state.path, reasonOf(error), error)
+    }
   }
 
   async #read(): Promise<void> {
