@@ -109,6 +109,31 @@ t.test('what was sent and thrown away by the client has not arrived', async t =>
   t.equal((await settledNumbers(url, 'small', 1)).downloads, 1, 'the end of it has come now')
 })
 
+t.test('a proxy that breaks its connections has taken what was sent', async t => {
+  const folder = t.testdir({})
+  const { config } = await sizedArchives(folder, SIZES)
+  const { listen } = await startApp(
+    t,
+    { config, archiveFolder: folder },
+    { trustProxy: ['loopback'] },
+    { state: new LazyState(join(folder, 'state.sqlite')), countDownloads: true, settleMs: 5000 },
+  )
+  const url = await listen()
+  const text = getText(archive('small'), { 'x-forwarded-for': '192.0.2.1' })
+  const client = await rawClient(url, text)
+  t.ok((await client.read(SIZES.small)).length > SIZES.small)
+  client.socket.resetAndDestroy()
+  t.equal((await settledNumbers(url, 'small', 1)).downloads, 1)
+  // Two clients of one proxy are two.
+  const half = (from: string, range: string) =>
+    fetched(url + archive('small'), { 'x-forwarded-for': from, range })
+  await half('192.0.2.1', 'bytes=0-1499')
+  await half('192.0.2.2', 'bytes=1500-2999')
+  t.equal((await settledNumbers(url, 'small', 1)).downloads, 1)
+  await half('192.0.2.1', 'bytes=1500-2999')
+  t.equal((await settledNumbers(url, 'small', 2)).downloads, 2)
+})
+
 t.test('requests behind each other on one connection are told apart', async t => {
   const { url } = await countingApp(t, SIZES)
   const [first, second] = [getText(archive('small')), getText(archive('big'))]

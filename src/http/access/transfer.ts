@@ -2,8 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../../storage/blob.ts'
 import type { ByteRange } from '../../storage/store.ts'
+import type { AccessControl } from './access-control.ts'
 import { accessOf, addressOf, type Caller, callerOf } from './caller.ts'
-import { subjectOf } from './visible-folder.ts'
+import { type BlobSubject, subjectOf } from './visible-folder.ts'
 
 /** What is about to be sent of a blob. */
 export interface Sending {
@@ -43,24 +44,36 @@ export function beginTransfer(
     return
   }
   const subject = subjectOf(blob)
-  const beganAt = Date.now()
-  // Who asks on for more on a connection has got what came before.
-  access.counts.unsettled.settle(request.socket)
+  const ended = subject && endOf(request, access, subject, { ...sending, size: blob.size })
   whenClosed(request, reply, sending.bodyBytes, (bodySent, whole) => {
     transfer.end(bodySent)
-    if (subject?.archive === undefined) return
-    const { archive, view } = subject
-    const { ranges } = sending
-    const asker = accountOf(caller) ?? address
-    const agent = request.headers['user-agent'] ?? ''
-    const answer = { archive, view, asker, agent, ranges, size: blob.size, bodySent, beganAt }
-    const note = (arrived: boolean) =>
-      access.counts.note({ ...answer, endedAt: Date.now(), arrived })
-    if (whole) access.counts.unsettled.hold(request.socket, lost => note(!lost))
-    else note(false)
+    ended?.(bodySent, whole)
   })
   if (subject?.controlled !== true) return
   access.trail.note({ actor: caller.name, action: 'read', subject: subject.name, address })
+}
+
+/** Notes an answer in the download counts when it has ended. */
+function endOf(
+  request: FastifyRequest,
+  { counts }: AccessControl,
+  { archive, view }: BlobSubject,
+  { ranges, size }: Sending & { readonly size: number },
+): (bodySent: number, whole: boolean) => void {
+  const address = addressOf(request)
+  const asker = accountOf(callerOf(request)) ?? address
+  const agent = request.headers['user-agent'] ?? ''
+  const beganAt = Date.now()
+  // The connection of a proxy tells nothing of the client, and some proxies break every one that they need no more.
+  const direct = address === (request.socket.remoteAddress ?? '')
+  // Who asks on for more on a connection has got what came before.
+  counts.unsettled.settle(request.socket)
+  return (bodySent, whole) => {
+    const answer = { archive, view, asker, agent, size, ranges, bodySent, beganAt }
+    const note = (arrived: boolean) => counts.note({ ...answer, endedAt: Date.now(), arrived })
+    if (whole && direct) counts.unsettled.hold(request.socket, lost => note(!lost))
+    else note(whole)
+  }
 }
 
 /** Whose budget it is beside the one of the address. */
