@@ -3,8 +3,8 @@ import { type Command, Option } from 'commander'
 import { DEFAULT_EXPIRY } from '../state/token-form.ts'
 import type { AccessFlags } from './access-listing.ts'
 import type { Settle } from './archive-commands.ts'
-import { withTarget } from './archive-flags.ts'
 import type { AuditFlags } from './audit.ts'
+import { withState } from './state-option.ts'
 import type { CreateFlags, TokenFlags } from './token.ts'
 
 const EXAMPLES = `
@@ -16,13 +16,6 @@ Example:
 
 /** Registers the commands. */
 export function accessCommands(program: Command, settle: Settle): void {
-  const withState = (command: Command) =>
-    withTarget(command).addOption(
-      new Option(
-        '--state <FILE>',
-        'database of tokens and audit (default: .refdepot/state.sqlite in the archive folder)',
-      ).env('REFDEPOT_STATE'),
-    )
   const token = program
     .command('token')
     .description('make, list and revoke the tokens that controlled assets are read with')

@@ -4,6 +4,7 @@ import type { CreateFlags } from './archive-create.ts'
 import { policyOption, type TargetFlags, withTarget } from './archive-flags.ts'
 import type { ListFlags } from './archive-list.ts'
 import type { WatchFlags } from './archive-watch.ts'
+import { withStateOption } from './state-option.ts'
 
 /** Runs a command and takes its exit code. */
 export type Settle = (code: Promise<number>) => Promise<void>
@@ -59,7 +60,7 @@ function makingCommands(archive: Command, settle: Settle): void {
 }
 
 function lookingCommands(archive: Command, settle: Settle): void {
-  withPlace(archive.command('list'))
+  withStateOption(withPlace(archive.command('list')))
     .description('list what is archived')
     .argument('[REGISTRY_PATH...]', ALL)
     .option('--json', 'as JSON')

@@ -7,14 +7,17 @@ import { listArchives } from '../archive/list-archives.ts'
 import { readPublished } from '../archive/published.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
+import { StateUnavailable } from '../domain/access-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
+import { csvText } from '../domain/csv-text.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
 import type { Genome } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { openStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
-import { csvText, tableText } from './table.ts'
+import { type StateFlags, withPresentState } from './state-flags.ts'
+import { tableText } from './table.ts'
 
 /** Flags of what looks at archives, in a folder or in a store. */
 export interface PlaceFlags extends TargetFlags {
@@ -22,7 +25,7 @@ export interface PlaceFlags extends TargetFlags {
 }
 
 /** Flags of `archive list`. */
-export interface ListFlags extends PlaceFlags {
+export interface ListFlags extends PlaceFlags, StateFlags {
   readonly json?: boolean
   readonly csv?: boolean
 }
@@ -33,12 +36,13 @@ const COLUMNS = ['Digest', 'Asset name', 'Path', 'Size', 'Created', 'Downloads']
 export async function runList(paths: readonly string[], flags: ListFlags): Promise<number> {
   const { entries, at } = await archivesNamed(paths, flags)
   const archives = await listArchives(at, entries)
+  const downloadsOf = await countsOf(flags)
   if (flags.json === true) {
     const rows = archives.map(({ asset, registryPath, ...rest }) => ({
       ...rest,
       asset_name: asset,
       registry_path: registryPath,
-      downloads: null,
+      downloads: downloadsOf(rest.digest),
     }))
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
     return EXIT.ok
@@ -46,10 +50,24 @@ export async function runList(paths: readonly string[], flags: ListFlags): Promi
   const rows = archives.map(({ digest, asset, path, size, created }) => {
     const shown =
       flags.csv === true ? String(size ?? '') : size === undefined ? 'missing' : formatSize(size)
-    return [digest, asset, path ?? '-', shown, created?.toISOString().slice(0, 19) ?? '-', '-']
+    const time = created?.toISOString().slice(0, 19) ?? '-'
+    return [digest, asset, path ?? '-', shown, time, String(downloadsOf(digest) ?? '-')]
   })
   process.stdout.write(flags.csv === true ? csvText(COLUMNS, rows) : tableText(COLUMNS, rows))
   return EXIT.ok
+}
+
+/** How often archives were downloaded, by digest; null when the state that knows it cannot be read. */
+async function countsOf(flags: ListFlags): Promise<(digest: string) => number | null> {
+  try {
+    const totals = await withPresentState(flags, async state => state?.downloads.totals())
+    return digest => totals?.get(digest)?.downloads ?? 0
+  } catch (error) {
+    // What is archived can be told without it.
+    if (!(error instanceof StateUnavailable)) throw error
+    process.stderr.write(`no downloads: ${error.message}\n`)
+    return () => null
+  }
 }
 
 /** Takes archives out of the server config; with `--purge` their files go too. */

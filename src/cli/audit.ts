@@ -1,10 +1,11 @@
 /** `refdepot audit`: prints the audit. */
 import { SettingInvalid } from '../config/config-error.ts'
+import { csvText } from '../domain/csv-text.ts'
 import { DURATION_FORMS, parseDuration } from '../domain/duration.ts'
 import type { AuditRow } from '../state/audit-store.ts'
 import { EXIT } from './exit-codes.ts'
 import { type StateFlags, withState } from './state-flags.ts'
-import { csvText, tableText } from './table.ts'
+import { tableText } from './table.ts'
 
 /** Flags of `audit`. */
 export interface AuditFlags extends StateFlags {

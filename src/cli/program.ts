@@ -8,6 +8,7 @@ import { configCommands } from './config-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { releaseCommands } from './release-commands.ts'
 import { runServe } from './serve.ts'
+import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
 import { packageVersion } from './version.ts'
 
@@ -43,6 +44,7 @@ export async function runProgram(
   accessCommands(program, settle)
   storeCommands(program, settle)
   releaseCommands(program, settle)
+  statsCommand(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

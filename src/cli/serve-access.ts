@@ -44,6 +44,9 @@ export function serveAccess(
     linkLifetime: parseDuration(values['link-lifetime']) as number,
     limits: limitsOf(values),
     auditAddresses: values['audit-addresses'] === 'true',
+    countDownloads: values['count-downloads'] === 'true',
+    onUncounted: error =>
+      logger.warn({ err: error }, 'download counts cannot be written; they are kept in memory'),
     onError: error =>
       logger.error({ err: error }, 'the audit cannot be written; it is tried again'),
     ...(identityProvider && { identityProvider }),

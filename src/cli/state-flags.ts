@@ -1,6 +1,7 @@
 /** Opens the state for a command. */
 import { userInfo } from 'node:os'
 import { findServerConfig } from '../archive/server-config.ts'
+import { LazyState } from '../state/lazy-state.ts'
 import { openState, type State } from '../state/open-state.ts'
 import type { TargetFlags } from './archive-flags.ts'
 import { statePath } from './serve-access.ts'
@@ -25,14 +26,35 @@ export async function withState<T>(flags: StateFlags, use: (state: State) => Pro
   }
 }
 
+/**
+ * Does something with the state that the flags lead to if there is one; makes none.
+ *
+ * @throws as {@link withState}
+ */
+export async function withPresentState<T>(
+  flags: StateFlags,
+  use: (state: State | undefined) => Promise<T>,
+): Promise<T> {
+  const lazy = new LazyState(await stateFile(flags))
+  try {
+    return await use(await lazy.present())
+  } finally {
+    await lazy.close()
+  }
+}
+
 /** The one that a server with the same flags, environment and config uses. */
 async function stateFile(flags: StateFlags): Promise<string> {
   const { state = '', config = '' } = flags
   // A database that is named needs no config to be found.
   if (state !== '' && config === '') return state
   const { values, source } = await serveSettings({ ...flags })
-  if (values.state !== '' || source.config === undefined) return statePath('.', values.state)
-  const { archiveFolder } = await findServerConfig(source.config, source.archiveFolder)
+  const { config: file, store } = source
+  // As `serve`: a store is no place for a database.
+  if (values.state !== '' || file === undefined || store !== undefined) {
+    return statePath('.', values.state)
+  }
+  const { archiveFolder } = await findServerConfig(file, source.archiveFolder)
   return statePath(archiveFolder)
 }
 

@@ -1,4 +1,4 @@
-/** Rows as a table for people, or as CSV for programs. */
+/** Rows as a table for people; programs take CSV (domain/csv-text). */
 
 /** Columns as wide as their longest cell; the last one is not filled up. */
 export function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -13,10 +13,4 @@ export function tableText(head: readonly string[], rows: readonly (readonly stri
           .trimEnd()}\n`,
     )
     .join('')
-}
-
-/** RFC 4180, but with plain line ends. */
-export function csvText(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-  return [head, ...rows].map(row => `${row.map(cell).join(',')}\n`).join('')
 }

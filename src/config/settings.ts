@@ -222,7 +222,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_STATE', 'REFDEPOT_DATABASE_URL'],
     default: '',
     description:
-      'Database of tokens and audit: a file, or postgres://… for several servers (the password by $PGPASSWORD or .pgpass); without it .refdepot/state.sqlite in the archive folder',
+      'Database of tokens, audit and download counts: a file, or postgres://… for several servers (the password by $PGPASSWORD or .pgpass); without it .refdepot/state.sqlite in the archive folder',
   },
   {
     name: 'link-lifetime',
@@ -323,6 +323,14 @@ export const SETTINGS = [
     environment: ['REFDEPOT_AUDIT_ADDRESSES'],
     default: 'false',
     description: 'Whether the audit keeps addresses of clients',
+    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+  },
+  {
+    name: 'count-downloads',
+    value: 'BOOLEAN',
+    environment: ['REFDEPOT_COUNT_DOWNLOADS'],
+    default: 'true',
+    description: 'Whether downloads are counted (docs/statistics.md); no address is kept',
     allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
   },
   {

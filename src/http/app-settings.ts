@@ -2,6 +2,8 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { Depot } from '../archive/depot.ts'
 import type { UploadDesk } from '../archive/upload-desk.ts'
+import type { CatalogueEntry } from '../domain/catalogue.ts'
+import type { DownloadReport, ReportQuery } from '../state/download-report.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
 import type { VisibleHealth } from './access/visible-health.ts'
@@ -33,6 +35,14 @@ export interface PageSettings extends AppSettings {
   readonly viewer?: Viewer
 }
 
+/** Which download counts somebody asks for. */
+export interface StatsQuery extends ReportQuery {
+  /** Alias or digest of a genome. */
+  readonly genome?: string
+  /** Name of an asset. */
+  readonly asset?: string
+}
+
 /** The parts an app is made of. */
 export interface AppParts {
   readonly depot: Depot
@@ -59,4 +69,8 @@ export interface RouteParts {
   readonly settings: AppSettings
   /** Findings about the archive folder that the caller of a request may know. */
   readonly healthFor: (request: FastifyRequest) => VisibleHealth
+  /** How often the archive of a tag was downloaded; null when nobody has counted. */
+  readonly downloadsOf: (entry: CatalogueEntry) => number | null
+  /** Download counts of what the caller of a request may see. */
+  readonly downloadReport: (request: FastifyRequest, query: StatsQuery) => Promise<DownloadReport>
 }

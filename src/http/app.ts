@@ -9,6 +9,7 @@ import { attendRequests } from './access/attendance.ts'
 import { callerOf } from './access/caller.ts'
 import { withoutToken } from './access/credentials.ts'
 import { visibleHealth } from './access/visible-health.ts'
+import { visibleReport } from './access/visible-report.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
@@ -23,6 +24,7 @@ import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
 import { privateRoutes } from './routes/private-api.ts'
 import { releaseRoutes } from './routes/releases.ts'
+import { statsRoutes } from './routes/stats.ts'
 import { systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { v1Routes, v2Routes } from './routes/v2.ts'
@@ -68,6 +70,9 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     generationFor,
     healthFor: request => visibleHealth(depot, generationFor(request)),
     absolute: (request, path) => absoluteUrl(settings, request, path),
+    downloadsOf: ({ tag }) => access.counts.downloadsOf(tag.archiveDigest),
+    downloadReport: (request, query) =>
+      visibleReport(access.counts, generationFor(request).catalogue, query),
   }
   app.setSerializerCompiler(() => data => JSON.stringify(data))
   const known = knownPaths(app)
@@ -100,6 +105,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
     releaseRoutes(routes, parts)
+    statsRoutes(routes, parts)
     linkRoutes(routes, parts, access)
     loginRoutes(routes, parts, access)
     adminRoutes(routes, parts, access)

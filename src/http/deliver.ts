@@ -118,8 +118,8 @@ async function begin(
 ): Promise<void> {
   if (options.data !== true) return
   try {
-    const bytes = plan.ranges.reduce((sum, { start, end }) => sum + end - start, 0)
-    beginTransfer(request, reply, blob, bytes)
+    const { ranges, headers } = plan
+    beginTransfer(request, reply, blob, { ranges, bodyBytes: Number(headers['content-length']) })
   } catch (error) {
     await blob.close()
     throw error

@@ -135,6 +135,9 @@ const ASSET_RECORD = Type.Object(
     release: nullable(Type.String({ description: 'Release of the source' })),
     accession: nullable(Type.String()),
     citation: nullable(Type.String()),
+    downloads: nullable(
+      Type.Integer({ description: 'Complete downloads of the archive; null when nobody counts' }),
+    ),
     seek_keys: Type.Record(Type.String(), Type.String()),
     parents: Type.Array(Type.String()),
     children: Type.Array(Type.String()),
@@ -189,6 +192,33 @@ const RELEASE_ENTRY = Type.Object(
   { $id: 'ReleaseEntry', description: 'One archive of a release' },
 )
 
+const NUMBERS = {
+  downloads: Type.Integer({ description: 'Complete downloads of archives' }),
+  bytes: Type.Integer({ description: 'Bytes sent of archives and of their files' }),
+}
+
+const DOWNLOAD_REPORT = Type.Object(
+  {
+    since: nullable(Type.String({ format: 'date' })),
+    until: nullable(Type.String({ format: 'date' })),
+    totals: Type.Object(NUMBERS, { description: 'Over all pages' }),
+    items: Type.Array(
+      Type.Object({
+        registry_path: nullable(Type.String({ description: 'genome digest/asset:tag' })),
+        archive: Type.String({ description: 'md5 of the archive' }),
+        ...NUMBERS,
+        days: Type.Array(
+          Type.Object({ day: Type.String({ format: 'date', description: 'UTC' }), ...NUMBERS }),
+        ),
+      }),
+    ),
+    total: Type.Integer({ description: 'Number of archives over all pages' }),
+    offset: Type.Integer(),
+    limit: Type.Integer(),
+  },
+  { $id: 'DownloadReport' },
+)
+
 /** Schemas to register with the app, referred to by `$ref`. */
 export const SHARED_SCHEMAS: readonly TSchema[] = [
   TAG,
@@ -201,6 +231,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
   ASSET_PAGE,
   RELEASE_SUMMARY,
   RELEASE_ENTRY,
+  DOWNLOAD_REPORT,
 ]
 
 /** What may stand in a path, by placeholder. */

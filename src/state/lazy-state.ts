@@ -40,6 +40,8 @@ export class LazyState {
    */
   async present(): Promise<State | undefined> {
     if (this.isShared) return this.open()
+    // One that is being made at this moment is there.
+    if (this.#opened === undefined && this.#opening !== undefined) return this.open()
     const now = Date.now()
     if (this.#opened !== undefined && now - this.#lookedAt < LOOK_MS) return this.#opened.state
     this.#lookedAt = now

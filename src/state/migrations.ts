@@ -4,6 +4,7 @@ import { type Kysely, type Migration, sql } from 'kysely'
 /** Steps by name; names sort in the order of their making. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-tokens-and-audit': { up: tokensAndAudit },
+  '002-downloads': { up: downloads },
   '003-uploads': { up: uploads },
 }
 
@@ -55,6 +56,35 @@ async function tokensAndAudit(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', column => column.primaryKey())
     .addColumn('value', 'text', column => column.notNull())
     .addColumn('created_at', 'bigint', column => column.notNull())
+    .execute()
+}
+
+async function downloads(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('download_days')
+    .ifNotExists()
+    .addColumn('archive', 'text', column => column.notNull())
+    .addColumn('day', 'text', column => column.notNull())
+    .addColumn('downloads', 'bigint', column => column.notNull())
+    .addColumn('bytes', 'bigint', column => column.notNull())
+    .addPrimaryKeyConstraint('download_days_key', ['archive', 'day'])
+    .execute()
+  await db.schema
+    .createTable('download_totals')
+    .ifNotExists()
+    .addColumn('archive', 'text', column => column.primaryKey())
+    .addColumn('downloads', 'bigint', column => column.notNull())
+    .addColumn('bytes', 'bigint', column => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('partial_downloads')
+    .ifNotExists()
+    .addColumn('client', 'text', column => column.notNull())
+    .addColumn('archive', 'text', column => column.notNull())
+    .addColumn('view', 'text', column => column.notNull())
+    .addColumn('progress', 'text', column => column.notNull())
+    .addColumn('updated_at', 'bigint', column => column.notNull())
+    .addPrimaryKeyConstraint('partial_downloads_key', ['client', 'archive', 'view'])
     .execute()
 }
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type Kysely, type MigrationResultSet, Migrator } from 'kysely'
 import { StateUnavailable } from '../domain/access-errors.ts'
 import { AuditStore } from './audit-store.ts'
+import { DownloadStore } from './download-store.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { patiently } from './patiently.ts'
 import { isPostgresUrl, withoutPassword } from './postgres-url.ts'
@@ -21,6 +22,7 @@ export interface State {
   readonly sessions: SessionStore
   readonly audit: AuditStore
   readonly uploads: UploadStore
+  readonly downloads: DownloadStore
   /** 32 secret bytes under a name, made when they are asked for the first time; the same for every process. */
   key(name: string): Promise<Buffer>
   close(): Promise<void>
@@ -54,6 +56,7 @@ export async function openState(place: string): Promise<State> {
     sessions: new SessionStore(db),
     audit: new AuditStore(db),
     uploads: new UploadStore(db),
+    downloads: new DownloadStore(db),
     key: name => keyNamed(db, name),
     close: () => db.destroy(),
   }

@@ -65,6 +65,34 @@ export interface UploadTable {
   generation: number | null
 }
 
+/** What was downloaded of an archive on a UTC day. */
+interface DownloadDayTable {
+  /** md5 of the archive. */
+  archive: string
+  /** `YYYY-MM-DD`. */
+  day: string
+  downloads: number
+  bytes: number
+}
+
+/** The sum over all days, so that nobody has to add them up. */
+interface DownloadTotalTable {
+  archive: string
+  downloads: number
+  bytes: number
+}
+
+/** What a client has got of an archive that it has not got whole yet. */
+export interface PartialDownloadTable {
+  /** Keyed hash with a key of its day: it names nobody. */
+  client: string
+  archive: string
+  view: string
+  /** JSON of a `DownloadProgress`. */
+  progress: string
+  updated_at: number
+}
+
 /** All tables. */
 export interface Tables {
   tokens: TokenTable
@@ -72,4 +100,7 @@ export interface Tables {
   audit: AuditTable
   keys: KeyTable
   uploads: UploadTable
+  download_days: DownloadDayTable
+  download_totals: DownloadTotalTable
+  partial_downloads: PartialDownloadTable
 }

@@ -35,7 +35,7 @@ t.test('create, list, verify, remove', async t => {
       asset_name: 't7/fasta:default',
       registry_path: `${T7}/fasta:default`,
       size: Number,
-      downloads: null,
+      downloads: 0,
     },
   ])
   t.equal((await cli('list', '--csv')).stdout.split('\n').length, 4)

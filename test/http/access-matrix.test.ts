@@ -7,7 +7,7 @@ import { LazyState } from '../../src/state/lazy-state.ts'
 import { ask, type Case, casesFor, LISTS_MORE } from '../support/access-matrix.ts'
 import { INSIDERS, makeCallers, OUTSIDERS } from '../support/callers.ts'
 import { controlledFolder } from '../support/controlled-folder.ts'
-import { startApp } from '../support/start-app.ts'
+import { type StartedApp, startApp } from '../support/start-app.ts'
 
 /** A server with everything, one without what is controlled, over the same archives and the same tokens. */
 async function twoServers(t: Test, view: Viewing = sharedViews()) {
@@ -35,10 +35,22 @@ async function twoServers(t: Test, view: Viewing = sharedViews()) {
     { ...access, state: new LazyState(folder.state) },
   )
   await Promise.all([whole.depot.check(), without.depot.check()])
+  await countEverything(whole)
+  for (const { access } of [whole, without]) await access.counts.refresh()
   const cases = routes
     .filter(([method]) => method !== 'HEAD' && method !== 'OPTIONS')
     .flatMap(([method, url]) => casesFor(method, url, folder))
   return { folder, callers, whole: whole.app, without: without.app, cases, routes }
+}
+
+/** Every archive has been downloaded, the hidden ones too. Neither server counts: what is asked of one must not change the other. */
+async function countEverything({ access, depot }: StartedApp) {
+  const { downloads } = await access.state.open()
+  const archives = [...depot.current.catalogue.entries()].map(({ tag }) => tag.archiveDigest)
+  const days = ['2026-01-01', '2026-01-02'].flatMap(day =>
+    archives.map((archive, i) => ({ archive, day, downloads: i + 1, bytes: 1000 + i })),
+  )
+  await downloads.add({ days, parts: [] })
 }
 
 /** Headers and methods under which a case is asked. */

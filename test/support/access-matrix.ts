@@ -53,6 +53,7 @@ export const LISTS_MORE: ReadonlySet<string> = new Set([
   '/assets',
   '/readyz',
   '/releases',
+  '/stats',
 ])
 
 /** Routes that say nothing of any genome; the administration is guarded by rights of its own, and tested for itself. */
@@ -165,6 +166,10 @@ function filled(url: string, names: Names, hidden: boolean): Omit<Case, 'route'>
 function queriesOf(url: string): string[] {
   if (url === '/assets')
     return ['?q=panel', '?q=quiet', '?genome=hush', `?asset=${PANEL}`, '?limit=1', '?offset=1'].map(
+      it => url + it,
+    )
+  if (url === '/stats')
+    return ['?format=csv', '?genome=hush', `?asset=${PANEL}`, '?limit=1', '?since=2026-01-02'].map(
       it => url + it,
     )
   return /assets\/list$/.test(url) ? [`${url}?includeSeekKeys=true`] : []

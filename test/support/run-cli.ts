@@ -65,7 +65,7 @@ export async function serveCli(t: Test, args: readonly string[], env = {}): Prom
     }
   }
   const stop = async () => {
-    if (child.exitCode !== null) return child.exitCode
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
     child.kill('SIGTERM')
     await once(child, 'exit')
     return child.exitCode

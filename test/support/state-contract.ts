@@ -3,12 +3,15 @@ import type { Test } from 'tap'
 import type { State } from '../../src/state/open-state.ts'
 import { makeToken } from '../../src/state/token-secret.ts'
 import { stateOf } from '../../src/state/token-store.ts'
+import { downloadContract } from './download-contract.ts'
 
 /** Opens the same state anew: another connection to one database. */
 export type OpenState = () => Promise<State>
 
 /** Runs the contract; `make` gives a way into a new state. */
 export function stateContract(t: Test, make: (t: Test) => Promise<OpenState>): void {
+  downloadContract(t, make)
+
   t.test('a token is shown once and kept as a hash', async t => {
     const open = await make(t)
     const state = await open()

@@ -4,6 +4,7 @@ import type { LazyState } from '../../state/lazy-state.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Authenticator } from './authenticator.ts'
 import { CredentialGate, type GateLimits } from './credential-gate.ts'
+import { DownloadCounts } from './download-counts.ts'
 import { type SignedTokenSettings, signedTokenCheck } from './signed-token.ts'
 import type { StoreRedirects } from './store-redirect.ts'
 import { type LimitSettings, TransferLimits } from './transfer-limits.ts'
@@ -19,6 +20,7 @@ export interface AccessControl {
   readonly trail: AuditTrail
   /** Sends callers to the store; undefined when every byte passes through here. */
   readonly redirects: StoreRedirects | undefined
+  readonly counts: DownloadCounts
   /** Signs links. */
   linkKey(): Promise<Buffer>
   /** Longest time that a link lives, in seconds. */
@@ -40,6 +42,12 @@ export interface AccessOptions {
   readonly auditAddresses?: boolean
   readonly gate?: Partial<GateLimits>
   readonly redirects?: StoreRedirects
+  /** True to count downloads; those counted before are shown in any case. */
+  readonly countDownloads?: boolean
+  /** How long it may take to learn that a client has thrown away an answer, in ms. */
+  readonly settleMs?: number
+  /** Told once when counts cannot be written. */
+  readonly onUncounted?: (error: unknown) => void
   /** Told when the audit cannot be written. */
   readonly onError: (error: unknown) => void
   /** Another viewing, for tests of the tests. */
@@ -60,6 +68,12 @@ export function accessControl(options: AccessOptions): AccessControl {
     gate: new CredentialGate(options.gate),
     signed: identityProvider && signedTokenCheck(identityProvider),
   })
+  const counts = new DownloadCounts({
+    state,
+    enabled: options.countDownloads === true,
+    ...(options.settleMs !== undefined && { settleMs: options.settleMs }),
+    onError: options.onUncounted ?? onError,
+  })
   return {
     view: options.view ?? sharedViews(),
     state,
@@ -67,6 +81,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     limits: new TransferLimits(options.limits),
     trail,
     redirects: options.redirects,
+    counts,
     linkKey: async () => {
       const { linkSecret = '' } = options
       if (linkSecret !== '') return Buffer.from(linkSecret)
@@ -75,6 +90,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     linkLifetime: options.linkLifetime ?? ONE_DAY,
     close: async () => {
       await trail.close()
+      await counts.close()
       await state.close()
     },
   }

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Rights } from '../../domain/rights.ts'
 import type { LazyState } from '../../state/lazy-state.ts'
+import type { State } from '../../state/open-state.ts'
 import { tokenId } from '../../state/token-secret.ts'
 import { stateOf, type TokenRecord } from '../../state/token-store.ts'
 import { ANONYMOUS, type Caller } from './caller.ts'
@@ -27,9 +28,15 @@ interface Checked {
 /** Checks credentials anew for each request, so that a revoked token ends at once. */
 export class Authenticator {
   readonly #parts: AuthenticatorParts
+  #isUsed = false
 
   constructor(parts: AuthenticatorParts) {
     this.#parts = parts
+  }
+
+  /** True once somebody has sent a credential to a server that has a state to look it up in: then there is something to log in for. */
+  get isUsed(): boolean {
+    return this.#isUsed
   }
 
   /**
@@ -59,7 +66,7 @@ export class Authenticator {
 
   /** The token of ours with this id as a caller, when it counts still. */
   async tokenCaller(id: string): Promise<Caller | undefined> {
-    const state = await this.#parts.state.present()
+    const state = await this.#present()
     const record = await state?.tokens.byId(id)
     const caller = record && callerFor(record)
     return caller?.credentials === 'valid' ? caller : undefined
@@ -75,7 +82,7 @@ export class Authenticator {
   async #token(token: string): Promise<Checked> {
     // What cannot be one of ours needs no database, and no state file to be there.
     if (tokenId(token) === undefined) return { caller: refused('unknown token'), guessed: true }
-    const state = await this.#parts.state.present()
+    const state = await this.#present()
     const record = await state?.tokens.find(token)
     if (record === undefined) return { caller: refused('unknown token'), guessed: true }
     return { caller: callerFor(record), guessed: false }
@@ -95,11 +102,17 @@ export class Authenticator {
   }
 
   async #session(cookie: string): Promise<Checked> {
-    const state = await this.#parts.state.present()
+    const state = await this.#present()
     const id = await state?.sessions.tokenOf(cookie)
     const record = id === undefined ? undefined : await state?.tokens.byId(id)
     if (record === undefined) return { caller: refused('the login is over'), guessed: true }
     return { caller: { ...callerFor(record), byCookie: true, cookie }, guessed: false }
+  }
+
+  async #present(): Promise<State | undefined> {
+    const state = await this.#parts.state.present()
+    this.#isUsed ||= state !== undefined
+    return state
   }
 }
 

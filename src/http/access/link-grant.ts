@@ -12,7 +12,7 @@ import type { AccessControl } from './access-control.ts'
 import { ANONYMOUS, addressOf, type Caller, callerOf } from './caller.ts'
 import type { LinkGrant } from './signed-link.ts'
 import { linkInStore } from './store-redirect.ts'
-import { sameSubject, type VisibleFolder } from './visible-folder.ts'
+import { partOf, type VisibleFolder } from './visible-folder.ts'
 
 /** What readers put behind the name of a file to find its index; a link to the file covers it. */
 const INDEX_SUFFIXES = ['.fai', '.gzi', '.bai', '.csi', '.tbi', '.crai']
@@ -135,7 +135,7 @@ export async function grantedBlob(
     throw new LinkInvalid('what this link led to is not here any more')
   }
   const blob = await blobOf(folder, entry, grant, name)
-  return grant.range === undefined ? blob : sameSubject(sliceBlob(blob, grant.range), blob)
+  return grant.range === undefined ? blob : partOf(blob, sliceBlob(blob, grant.range))
 }
 
 function blobOf(

@@ -1,8 +1,17 @@
-/** What happens when a body is about to be sent: budgets are asked, and controlled data goes into the audit. */
+/** What happens when a body is about to be sent: budgets are asked, bytes are counted, and controlled data goes into the audit. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../../storage/blob.ts'
-import { accessOf, addressOf, callerOf } from './caller.ts'
-import { subjectOf } from './visible-folder.ts'
+import type { ByteRange } from '../../storage/store.ts'
+import type { AccessControl } from './access-control.ts'
+import { accessOf, addressOf, type Caller, callerOf } from './caller.ts'
+import { type BlobSubject, subjectOf } from './visible-folder.ts'
+
+/** What is about to be sent of a blob. */
+export interface Sending {
+  readonly ranges: readonly ByteRange[]
+  /** Bytes of the whole body; more than those of the ranges when it says where each of them lies. */
+  readonly bodyBytes: number
+}
 
 const transfers = new WeakSet<FastifyRequest>()
 
@@ -20,28 +29,82 @@ export function beginTransfer(
   request: FastifyRequest,
   reply: FastifyReply,
   blob: Blob,
-  bytes: number,
+  sending: Sending,
 ): void {
   const access = accessOf(request)
   if (access === undefined) return
   transfers.add(request)
-  const { name, tokenId, signed } = callerOf(request)
-  const account = tokenId ?? (signed === undefined ? undefined : name)
+  const caller = callerOf(request)
   const address = addressOf(request)
-  const transfer = access.limits.begin(address, account, bytes)
-  const { socket } = request
+  const bytes = sending.ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+  const transfer = access.limits.begin(address, accountOf(caller), bytes)
   // A client that has gone already closes nothing any more.
-  if (reply.raw.destroyed || socket.destroyed) {
+  if (reply.raw.destroyed || request.socket.destroyed) {
     transfer.end(0)
     return
   }
-  const before = socket.bytesWritten
-  reply.raw.once('close', () => {
-    // A connection that cannot tell (requests within the process) has taken it all.
-    const sent = socket.bytesWritten - before
-    transfer.end(Number.isNaN(sent) ? bytes : sent)
-  })
   const subject = subjectOf(blob)
+  const ended = subject && endOf(request, access, subject, { ...sending, size: blob.size })
+  whenClosed(request, reply, sending.bodyBytes, (bodySent, whole) => {
+    transfer.end(bodySent)
+    ended?.(bodySent, whole)
+  })
   if (subject?.controlled !== true) return
-  access.trail.note({ actor: name, action: 'read', subject: subject.name, address })
+  access.trail.note({ actor: caller.name, action: 'read', subject: subject.name, address })
+}
+
+/** Notes an answer in the download counts when it has ended. */
+function endOf(
+  request: FastifyRequest,
+  { counts }: AccessControl,
+  { archive, view }: BlobSubject,
+  { ranges, size }: Sending & { readonly size: number },
+): (bodySent: number, whole: boolean) => void {
+  const address = addressOf(request)
+  const asker = accountOf(callerOf(request)) ?? address
+  const agent = request.headers['user-agent'] ?? ''
+  const beganAt = Date.now()
+  // The connection of a proxy tells nothing of the client, and some proxies break every one that they need no more.
+  const direct = address === (request.socket.remoteAddress ?? '')
+  // Who asks on for more on a connection has got what came before.
+  counts.unsettled.settle(request.socket)
+  return (bodySent, whole) => {
+    const answer = { archive, view, asker, agent, size, ranges, bodySent, beganAt }
+    const note = (arrived: boolean) => counts.note({ ...answer, endedAt: Date.now(), arrived })
+    if (whole && direct) counts.unsettled.hold(request.socket, lost => note(!lost))
+    else note(whole)
+  }
+}
+
+/** Whose budget it is beside the one of the address. */
+function accountOf({ tokenId, signed, name }: Caller): string | undefined {
+  return tokenId ?? (signed === undefined ? undefined : name)
+}
+
+/** Tells how many bytes of a body were handed to the connection once the answer has ended, and whether that was all of it. */
+function whenClosed(
+  { socket }: FastifyRequest,
+  { raw }: FastifyReply,
+  bodyBytes: number,
+  done: (bodySent: number, whole: boolean) => void,
+): void {
+  let before = socket.bytesWritten
+  // An answer behind another one on its connection begins when that one has ended.
+  if (raw.socket === null) {
+    raw.once('socket', () => {
+      before = socket.bytesWritten
+    })
+  }
+  raw.once('close', () => {
+    const sent = socket.bytesWritten - before - headBytes(raw)
+    // A connection that cannot tell (requests within the process) has taken it all.
+    const whole = raw.writableFinished || Number.isNaN(sent)
+    done(whole ? bodyBytes : Math.min(bodyBytes, Math.max(0, sent)), whole)
+  })
+}
+
+/** Bytes of the status line and the headers. Node keeps them as a text but tells nobody; without it they would count as body. */
+function headBytes(raw: FastifyReply['raw']): number {
+  const head = (raw as { readonly _header?: string | null })._header
+  return typeof head === 'string' ? head.length : 0
 }

@@ -12,6 +12,7 @@ import {
   registryPathOf,
 } from '../../domain/catalogue.ts'
 import { NotInCatalogue } from '../../domain/errors.ts'
+import { nameOf } from '../../domain/genome.ts'
 import type { VisibleCatalogue } from '../../domain/visible-catalogue.ts'
 import type { WithdrawnEntry } from '../../domain/withdrawal.ts'
 import type { Blob } from '../../storage/blob.ts'
@@ -21,7 +22,13 @@ export interface BlobSubject {
   /** Registry path, with the path of the file where it is one: what the audit says. */
   readonly name: string
   readonly controlled: boolean
+  /** md5 of the archive of the tag, as catalogued: what downloads are counted by. */
+  readonly archive: string
+  /** Which form of the archive it is; undefined for a part or a file of it. */
+  readonly view?: string
 }
+
+const STORED = 'stored'
 
 const subjects = new WeakMap<Blob, BlobSubject>()
 
@@ -30,10 +37,13 @@ export function subjectOf(blob: Blob): BlobSubject | undefined {
   return subjects.get(blob)
 }
 
-/** Says of a blob that was made of another one that it is a part of the same. */
-export function sameSubject(made: Blob, of: Blob): Blob {
-  const subject = subjects.get(of)
-  if (subject !== undefined) subjects.set(made, subject)
+/** Says of a blob that it is a part of another one. */
+export function partOf(whole: Blob, made: Blob): Blob {
+  const subject = subjects.get(whole)
+  if (subject !== undefined) {
+    const { view: _view, ...rest } = subject
+    subjects.set(made, rest)
+  }
   return made
 }
 
@@ -109,17 +119,21 @@ export class VisibleFolder {
 
   async archive(entry: CatalogueEntry, form: ArchiveForm, alias?: string): Promise<Blob> {
     this.#demandOwn(entry)
-    return this.#note(entry, await this.#folder.archive(entry, form, alias))
+    const { legacyArchiveDigest } = entry.tag
+    const stored = form === 'stored' || legacyArchiveDigest === ''
+    const view = stored ? STORED : `legacy ${alias ?? nameOf(entry.genome)}`
+    return this.#note(entry, await this.#folder.archive(entry, form, alias), { view })
   }
 
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
     this.#demandOwn(entry)
-    return this.#note(entry, await this.#folder.view(entry, view))
+    const name = view.form === 'legacy' ? `legacy ${view.alias}` : view.form
+    return this.#note(entry, await this.#folder.view(entry, view), { view: name })
   }
 
   async tar(entry: CatalogueEntry): Promise<Blob> {
     this.#demandOwn(entry)
-    return this.#note(entry, await this.#folder.tar(entry))
+    return this.#note(entry, await this.#folder.tar(entry), { view: 'tar' })
   }
 
   /**
@@ -134,7 +148,7 @@ export class VisibleFolder {
       member.type === 'file' && member.linked !== undefined ? [member.linked] : [],
     )
     if (linked.every(path => this.#catalogue.resolve(path) !== undefined)) {
-      return this.#note(entry, blob, 'index')
+      return this.#note(entry, blob, { path: 'index' })
     }
     await blob.close()
     const path = registryPathOf(entry)
@@ -143,7 +157,7 @@ export class VisibleFolder {
 
   async file(entry: CatalogueEntry, path: string): Promise<Blob> {
     this.#demandOwn(entry)
-    return this.#note(entry, await this.#folder.file(entry, path), path)
+    return this.#note(entry, await this.#folder.file(entry, path), { path })
   }
 
   async sideFile(
@@ -153,7 +167,7 @@ export class VisibleFolder {
   ): Promise<Blob | undefined> {
     this.#demandOwn(entry)
     const blob = await this.#folder.sideFile(entry, file, form)
-    return blob && this.#note(entry, blob, file)
+    return blob && this.#note(entry, blob, { path: file })
   }
 
   async files(entry: CatalogueEntry): Promise<ListedFile[]> {
@@ -191,10 +205,19 @@ export class VisibleFolder {
     if (own?.tag !== tag) throw new Error('an entry of another catalogue was asked for')
   }
 
-  #note(entry: CatalogueEntry, blob: Blob, part?: string): Blob {
+  #note(
+    entry: CatalogueEntry,
+    blob: Blob,
+    part: { readonly path: string } | { readonly view: string },
+  ): Blob {
     const path = registryPathOf(entry)
-    const name = part === undefined ? path : `${path} ${part}`
-    subjects.set(blob, { name, controlled: this.isControlled(entry) })
+    const controlled = this.isControlled(entry)
+    const archive = entry.tag.archiveDigest
+    const subject =
+      'view' in part
+        ? { name: path, controlled, archive, view: part.view }
+        : { name: `${path} ${part.path}`, controlled, archive }
+    subjects.set(blob, subject)
     return blob
   }
 }

@@ -11,6 +11,8 @@ import { assetPath, genomePath, relativePath } from './links.ts'
 export interface AssetPageFacts {
   /** Paths of the files; undefined when the archive folder has no list of them. */
   readonly contents: readonly string[] | undefined
+  /** How often it was downloaded; null when nobody has counted. */
+  readonly downloads: number | null
   /** Absolute URL of the archive. */
   readonly archiveUrl: string
   /** Absolute URL of this server. */
@@ -46,6 +48,7 @@ function attributes(settings: PageSettings, entry: CatalogueEntry, facts: AssetP
 <dt>Asset digest</dt><dd><code>${tag.assetDigest || 'NA'}</code></dd>
 <dt>Archive md5</dt><dd><code>${tag.archiveDigest}</code></dd>
 !${tag.legacyArchiveDigest === '' ? '' : html`<dt>Archive md5 (API v1, v2)</dt><dd><code>${tag.legacyArchiveDigest}</code></dd>`}
+!${facts.downloads === null ? '' : html`<dt>Downloads</dt><dd>${facts.downloads}</dd>`}
 <dt>Folder</dt><dd><code>${tag.assetPath}</code></dd>
 !${provenance(entry)}
 <dt>Seek keys</dt><dd>!${keys.length === 0 ? 'none' : html`<ul>!${keys.map(([key, path]) => html`<li>${key}: <code>${path}</code></li>`)}</ul>`}</dd>

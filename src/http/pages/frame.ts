@@ -49,7 +49,7 @@ export function framed({ settings, title, body }: Frame): string {
 <main>
 !${body}
 </main>
-<footer>refdepot ${settings.version} · <a href="${base}/openapi.json">OpenAPI document</a> · <a href="${base}/service-info">service info</a></footer>
+<footer>refdepot ${settings.version} · <a href="${base}/stats">downloads</a> · <a href="${base}/openapi.json">OpenAPI document</a> · <a href="${base}/service-info">service info</a></footer>
 </body>
 </html>
 `

@@ -4,9 +4,10 @@ import type { AssetQuery, Page } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { type Genome, nameOf } from '../../domain/genome.ts'
 import type { Release } from '../../domain/release.ts'
+import type { DownloadReport } from '../../state/download-report.ts'
 import { accessOf, callerOf } from '../access/caller.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
-import type { PageSettings, RouteParts } from '../app-settings.ts'
+import type { PageSettings, RouteParts, StatsQuery } from '../app-settings.ts'
 import { stateOf } from '../release-content.ts'
 import { readSideJson } from '../side-json.ts'
 import { assetPage } from './asset-page.ts'
@@ -14,6 +15,7 @@ import { genomePage, genomesPage } from './genome-pages.ts'
 import { assetPath } from './links.ts'
 import { releasePage, releasesPage } from './release-pages.ts'
 import { searchPage } from './search-page.ts'
+import { statsPage } from './stats-page.ts'
 
 /** The pages as routes ask for them; each answers whole HTML. */
 export interface Pages {
@@ -23,6 +25,7 @@ export interface Pages {
   search(query: AssetQuery, page: Page<CatalogueEntry>): string
   releases(releases: readonly Release[]): string
   release(generation: VisibleGeneration, release: Release): string
+  stats(query: StatsQuery, report: DownloadReport): string
 }
 
 /** What every page of a request is made with. */
@@ -33,7 +36,7 @@ export function pageSettings(parts: RouteParts, request: FastifyRequest): PageSe
     return { ...parts.settings, viewer: { name, isAdmin: rights.isAdmin } }
   }
   const canLogIn =
-    parts.generationFor(request).restricts || accessOf(request)?.state.opened !== undefined
+    parts.generationFor(request).restricts || accessOf(request)?.authenticator.isUsed === true
   return canLogIn ? { ...parts.settings, viewer: { isAdmin: false } } : parts.settings
 }
 
@@ -51,6 +54,7 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
       )
       return assetPage(settings(), entry, {
         contents: Array.isArray(contents) ? contents.map(String).sort() : undefined,
+        downloads: parts.downloadsOf(entry),
         archiveUrl: parts.absolute(request, assetPath(entry, '/archive')),
         serverUrl: parts.absolute(request, ''),
         genomeName: digest => {
@@ -67,5 +71,6 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
         release,
         release.entries.map(entry => stateOf(generation, entry)),
       ),
+    stats: (query, report) => statsPage(settings(), query, report),
   }
 }

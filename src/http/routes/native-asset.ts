@@ -74,11 +74,19 @@ export function genomeRecord(genome: Genome, absolute: (path: string) => string)
   }
 }
 
+/** What a record says beside the entry. */
+export interface RecordFacts {
+  /** Absolute URL of a path of this server. */
+  readonly absolute: (path: string) => string
+  /** How often the archive was downloaded; null when nobody has counted. */
+  readonly downloads: number | null
+}
+
 /** The JSON of a tag; bytes and time come from the file. */
 export async function assetRecord(
   { folder }: VisibleGeneration,
   entry: CatalogueEntry,
-  absolute: (path: string) => string,
+  { absolute, downloads }: RecordFacts,
 ): Promise<object> {
   const { genome, asset, tag } = entry
   const { file, known } = await folder.facts(entry)
@@ -107,6 +115,7 @@ export async function assetRecord(
     release: said.release ?? null,
     accession: said.accession ?? null,
     citation: said.citation ?? null,
+    downloads,
     seek_keys: tag.seekKeys,
     parents: tag.parents,
     children: tag.children,

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AssetQuery, searchAssets } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { entriesOf } from '../../domain/catalogue.ts'
+import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { html, json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
@@ -13,10 +14,12 @@ import { pagesFor } from '../pages/pages.ts'
 import { parametersOf, responseOf } from '../schemas.ts'
 import { assetRecord, genomeRecord, nativeEntry, nativeGenome } from './native-asset.ts'
 
-const DEFAULT_LIMIT = 100
+/** Entries of a page when nobody says how many. */
+export const DEFAULT_LIMIT = 100
 const LARGEST_LIMIT = 1000
 
-const paging = {
+/** The parameters of lists that are answered page by page. */
+export const paging = {
   offset: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: LARGEST_LIMIT, default: DEFAULT_LIMIT }),
@@ -100,7 +103,7 @@ export function nativeListRoutes(app: FastifyInstance, parts: RouteParts): void 
       const generation = parts.generationFor(request)
       const entry = nativeEntry(generation, request)
       const page = () => pagesFor(parts, request).asset(generation, entry)
-      const value = () => assetRecord(generation, entry, path => parts.absolute(request, path))
+      const value = () => recordOf(parts, request, generation, entry)
       return negotiated(request, reply, page, value)
     },
   )
@@ -124,9 +127,19 @@ function records(
   entries: readonly CatalogueEntry[],
 ): Promise<object[]> {
   const generation = parts.generationFor(request)
-  return Promise.all(
-    entries.map(entry => assetRecord(generation, entry, path => parts.absolute(request, path))),
-  )
+  return Promise.all(entries.map(entry => recordOf(parts, request, generation, entry)))
+}
+
+function recordOf(
+  parts: RouteParts,
+  request: FastifyRequest,
+  generation: VisibleGeneration,
+  entry: CatalogueEntry,
+): Promise<object> {
+  return assetRecord(generation, entry, {
+    absolute: path => parts.absolute(request, path),
+    downloads: parts.downloadsOf(entry),
+  })
 }
 
 async function negotiated(

@@ -34,7 +34,9 @@ export async function startOurs(
     'warn',
     ...args,
   ]
-  return started(t, spawn(node, command), port, '/readyz')
+  // What the peers have built stays as it is: a server that counts makes a state beside it.
+  const env = { ...process.env, REFDEPOT_COUNT_DOWNLOADS: 'false' }
+  return started(t, spawn(node, command, { env }), port, '/readyz')
 }
 
 /** Starts the peer over an archive folder; answers its URL without a trailing slash. */
