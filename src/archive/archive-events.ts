@@ -1,5 +1,7 @@
 /** What an operator chooses for a run of the archiver, and what the run tells. */
 
+import type { ProvenanceField } from '../domain/provenance.ts'
+
 /** What an operator may choose. */
 export interface CreateOptions {
   /** Registry paths; none = everything. */
@@ -12,6 +14,8 @@ export interface CreateOptions {
   readonly legacyFiles?: boolean
   /** Genome digest or alias → description. */
   readonly descriptions?: ReadonlyMap<string, string>
+  /** Fields of the provenance that each tag must have. */
+  readonly require?: readonly ProvenanceField[]
   readonly onEvent?: (event: ArchiveEvent) => void
   readonly signal?: AbortSignal
 }

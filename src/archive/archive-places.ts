@@ -80,7 +80,12 @@ export const FOLDER_PLACES: ArchivePlaces = { archiveKeys, foldersOf, unpackedKe
 
 /** Folder of everything of one archive in a published store: named by its bytes, so that no generation ever changes it. */
 export function publishedFolder({ tag }: CatalogueEntry): string {
-  return `archives/${tag.archiveDigest}`
+  return folderOfArchive(tag.archiveDigest)
+}
+
+/** The same, by the md5 of the archive. */
+export function folderOfArchive(md5: string): string {
+  return `archives/${md5}`
 }
 
 /** The places of a published store. */

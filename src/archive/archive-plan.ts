@@ -96,6 +96,7 @@ async function planTag(
   }
   const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
   const recorded = server && findTag(server, name)
+  if (recorded?.withdrawn != null) return { entry, action: 'skip', reason: 'withdrawn' }
   if (recorded?.archive_digest === undefined || recorded.archive_size === undefined)
     return create('not archived')
   if (force) return create('forced')

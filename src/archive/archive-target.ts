@@ -8,7 +8,7 @@ import { readRawConfig } from '../config/raw-config.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { entriesOf } from '../domain/catalogue.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
-import type { Genome } from '../domain/genome.ts'
+import { type Genome, tagNamed } from '../domain/genome.ts'
 import { type ArchiveLayout, layoutNamed } from './archive-places.ts'
 import { findServerConfig } from './server-config.ts'
 
@@ -68,7 +68,8 @@ export async function openServerTarget(config: string, folder?: string): Promise
 }
 
 /**
- * The tags that registry paths name; all tags without any path. A single word is a genome, an asset without tag means all its tags.
+ * The tags that registry paths name; all tags without any path. A single word is a genome, an asset without tag means all its tags,
+ * `latest` the tag that was published last, unless a tag is called so.
  *
  * @throws NotInCatalogue naming the path and what there is
  */
@@ -110,7 +111,10 @@ function named(genomes: readonly Genome[], path: string): CatalogueEntry[] {
       `${path}: ${genomeName} has no asset '${assetName}'; it has ${names}`,
     )
   }
-  const tagged = entries.filter(({ tag }) => tag.name === (tagName ?? tag.name))
+  const tagged =
+    tagName === undefined
+      ? entries
+      : entries.filter(({ asset, tag }) => tag === tagNamed(asset, tagName))
   if (tagged.length === 0) {
     const names = entries.map(({ tag }) => tag.name).join(', ')
     throw new NotInCatalogue(

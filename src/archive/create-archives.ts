@@ -6,6 +6,7 @@ import type { CreateOptions, CreateSummary } from './archive-events.ts'
 import { type ArchivePlan, type PlannedTag, planArchives } from './archive-plan.ts'
 import { ArchiveRun, type Prepare } from './archive-run.ts'
 import { type ArchiveTarget, selectTags } from './archive-target.ts'
+import { demandProvenance } from './demand-provenance.ts'
 import { readyImport } from './import-archives.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
 import { readyTag } from './ready-tag.ts'
@@ -32,7 +33,10 @@ export async function createArchives(
   await makeFolder(target.archiveFolder)
   await healFolder(target)
   const plan = await planCreation(target, options)
-  return inRun(target, options, plan, entry => readyTag(target, entry))
+  return inRun(target, options, plan, async entry => {
+    demandProvenance(entry, options.require ?? [])
+    return readyTag(target, entry)
+  })
 }
 
 /** What an import would do: archives of other tools are repacked, everything else is left alone. */
@@ -41,7 +45,7 @@ export async function planImport(
   options: CreateOptions,
 ): Promise<ArchivePlan> {
   const archived = selectTags(target.source.genomes, options.registryPaths).filter(
-    ({ tag }) => tag.archived,
+    ({ tag }) => tag.archived && tag.withdrawal === undefined,
   )
   const plan = await planArchives(target, archived, false)
   const tags = plan.tags.map((tag): PlannedTag => {

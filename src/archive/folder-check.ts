@@ -81,7 +81,17 @@ export async function checkFolder(check: FolderCheck): Promise<Damage[]> {
     done += 1
     check.onProgress?.(done, files.length)
   }
+  await takeInWithdrawn(check)
   return damages
+}
+
+/** What is withdrawn is not looked after any more, but its digests stay known: who asks for one shall learn what became of it. */
+async function takeInWithdrawn(check: FolderCheck): Promise<void> {
+  for (const { entry } of check.catalogue.withdrawn.entries()) {
+    if (check.signal?.aborted === true) return
+    const found = await indexOf(check, entry).catch(() => undefined)
+    if (found !== undefined) check.contents.add(entry, found.index)
+  }
 }
 
 async function checkFile(check: FolderCheck, file: ExpectedFile): Promise<Verdict | undefined> {

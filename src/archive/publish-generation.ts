@@ -3,16 +3,16 @@ import type { RawConfig } from '../config/genome-config-schema.ts'
 import { rawConfigIn } from '../config/raw-config.ts'
 import { formatGenomeConfig } from '../config/write-genome-config.ts'
 import { PushConflict, PushRefused } from '../domain/archiving-errors.ts'
-import type { Store } from '../storage/store.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
 import {
   CURRENT_KEY,
-  type CurrentGeneration,
+  contentOf,
   currentGeneration,
   currentText,
   generationKey,
   lastGeneration,
 } from './published.ts'
+import { carryWithdrawals } from './withdrawal-record.ts'
 
 /** Where archives are published. */
 export interface PushStore extends WritableStore {
@@ -26,17 +26,18 @@ const ATTEMPTS = 20
 /**
  * Publishes a change of the config as the next generation; when somebody else was quicker, the change is made to theirs.
  *
+ * @param change - called for each attempt with the config that counts then; what it throws ends the attempts
  * @throws PushConflict
  */
 export async function publishGeneration(
   to: PushStore,
-  change: (config: RawConfig) => void,
+  change: (config: RawConfig) => void | Promise<void>,
 ): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const current = await currentGeneration(to.store, to.place)
-    const before = await configOf(to, current)
+    const before = await configOf(to, current?.generation)
     const config = structuredClone(before)
-    change(config)
+    await change(config)
     const text = formatGenomeConfig(config)
     if (current !== undefined && text === formatGenomeConfig(before)) return current.generation
     const generation = await nextNumber(to, text)
@@ -59,38 +60,60 @@ async function nextNumber(to: PushStore, text: string): Promise<number> {
   throw new PushConflict(to.place)
 }
 
+/** The config that counts; an empty one when nothing was published yet. */
+export async function currentConfig(to: PushStore): Promise<RawConfig> {
+  return configOf(to, (await currentGeneration(to.store, to.place))?.generation)
+}
+
 async function configOf(
   { store, place }: PushStore,
-  current: CurrentGeneration | undefined,
+  generation: number | undefined,
 ): Promise<RawConfig> {
-  if (current === undefined) return { config_version: '0.4', genomes: {} }
-  const key = generationKey(current.generation)
+  if (generation === undefined) return { config_version: '0.4', genomes: {} }
+  const key = generationKey(generation)
   const text = await contentOf(store, key)
   if (text === undefined) throw new PushRefused(`${place}/${key}`, 'the generation is missing')
   return rawConfigIn(text.toString('utf8'), `${place}/${key}`)
 }
 
-/**
- * Makes an earlier generation the one that counts.
- *
- * @param wanted - its number; the one that counted before the present one without
- * @throws PushRefused when there is no such generation, PushConflict
- */
-export async function rollBack(to: PushStore, wanted?: number): Promise<number> {
-  const current = await currentGeneration(to.store, to.place)
-  if (current === undefined) throw new PushRefused(to.place, 'nothing is published there')
-  const generation = wanted ?? current.previous
-  if ((await to.store.identify(generationKey(generation))) === undefined) {
-    throw new PushRefused(to.place, `there is no generation ${generation}`)
-  }
-  const text = currentText(generation, current.generation)
-  if (await to.writer.put(CURRENT_KEY, text, { state: current.state })) return generation
-  throw new PushConflict(to.place)
+/** What going back has done. */
+export interface RolledBack {
+  /** The one that counts now; a new one when withdrawals had to be carried into the one that was wanted. */
+  readonly generation: number
+  /** The one that was wanted. */
+  readonly from: number
+  /** Registry paths of tags that would have come back, and stay withdrawn. */
+  readonly stillWithdrawn: readonly string[]
 }
 
-/** The whole content of a small object; undefined when there is none. */
-export async function contentOf(store: Store, key: string): Promise<Buffer | undefined> {
-  const object = await store.open(key)
-  if (object === undefined) return undefined
-  return object.bytes({ start: 0, end: object.size }).finally(() => object.close())
+/**
+ * Makes an earlier generation the one that counts. What was withdrawn since stays withdrawn: then a new generation is made of the earlier
+ * one.
+ *
+ * @param wanted - its number; the one that counted before the present one without
+ * @param includeWithdrawn - true to bring back what was withdrawn since
+ * @throws PushRefused when there is no such generation, PushConflict
+ */
+export async function rollBack(
+  to: PushStore,
+  wanted?: number,
+  includeWithdrawn = false,
+): Promise<RolledBack> {
+  const current = await currentGeneration(to.store, to.place)
+  if (current === undefined) throw new PushRefused(to.place, 'nothing is published there')
+  const from = wanted ?? current.previous
+  if ((await to.store.identify(generationKey(from))) === undefined) {
+    throw new PushRefused(to.place, `there is no generation ${from}`)
+  }
+  const config = await configOf(to, from)
+  const stillWithdrawn = includeWithdrawn
+    ? []
+    : carryWithdrawals(config, await configOf(to, current.generation))
+  const generation =
+    stillWithdrawn.length === 0 ? from : await nextNumber(to, formatGenomeConfig(config))
+  const text = currentText(generation, current.generation)
+  if (await to.writer.put(CURRENT_KEY, text, { state: current.state })) {
+    return { generation, from, stillWithdrawn }
+  }
+  throw new PushConflict(to.place)
 }

@@ -118,3 +118,10 @@ async function textOf(
     await object.close()
   }
 }
+
+/** The whole content of a small object; undefined when there is none. */
+export async function contentOf(store: Store, key: string): Promise<Buffer | undefined> {
+  const object = await store.open(key)
+  if (object === undefined) return undefined
+  return object.bytes({ start: 0, end: object.size }).finally(() => object.close())
+}

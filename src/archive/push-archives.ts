@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { readRawConfig } from '../config/raw-config.ts'
 import { PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
+import { LATEST } from '../domain/genome.ts'
+import type { ProvenanceField } from '../domain/provenance.ts'
 import { openFile } from '../storage/file-store.ts'
 import { ChunkDigests } from './archive-digest.ts'
 import {
@@ -15,14 +17,17 @@ import {
 } from './archive-places.ts'
 import { archivePath, readIndex } from './archive-plan.ts'
 import type { ArchiveTarget } from './archive-target.ts'
+import { demandProvenance } from './demand-provenance.ts'
 import { INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
-import { contentOf, type PushStore, publishGeneration } from './publish-generation.ts'
+import { currentConfig, type PushStore, publishGeneration } from './publish-generation.ts'
+import { contentOf } from './published.ts'
+import { fateOf, type TagFate } from './published-tag.ts'
 import { recordPublished } from './server-record.ts'
 
-/** What happens to one archive. */
+/** What happens to one archive: it was sent, it is there already, or it is withdrawn (here or there) and stays so. */
 export interface PushEvent {
   readonly registryPath: string
-  readonly action: 'pushed' | 'present'
+  readonly action: 'pushed' | 'present' | 'withdrawn'
   /** Bytes that were sent; what an earlier push had sent already is not among them. */
   readonly sent: number
 }
@@ -32,35 +37,83 @@ export interface Pushed {
   readonly generation: number
   readonly pushed: number
   readonly present: number
+  readonly withdrawn: number
+}
+
+/** How archives are pushed. */
+export interface PushOptions {
+  readonly onEvent: (event: PushEvent) => void
+  /** Fields of the provenance that each tag must have. */
+  readonly require?: readonly ProvenanceField[]
 }
 
 const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 
 /**
- * Copies the archives of tags and publishes them.
+ * Copies the archives of tags and publishes them. A tag that is published keeps its archive for ever; what is refused for its name, its
+ * content or its provenance is refused before anything is sent.
  *
- * @throws PushRefused when an archive is missing, has no index or is damaged; PushConflict, StorageFailed, StorageWriteFailed
+ * @throws PushRefused when an archive is missing, has no index or is damaged; TagImmutable, ProvenanceMissing, PushConflict,
+ *   StorageFailed, StorageWriteFailed
  */
 export async function pushArchives(
   target: ArchiveTarget,
   entries: readonly CatalogueEntry[],
   to: PushStore,
-  onEvent: (event: PushEvent) => void,
+  { onEvent, require = [] }: PushOptions,
 ): Promise<Pushed> {
-  let pushed = 0
-  for (const entry of entries) {
-    const sent = await pushOne(target, entry, to)
-    if (sent !== undefined) pushed += 1
-    const action = sent === undefined ? 'present' : 'pushed'
-    onEvent({ registryPath: registryPathOf(entry), action, sent: sent ?? 0 })
+  const counts = { pushed: 0, present: 0, withdrawn: 0 }
+  const tell = (entry: CatalogueEntry, action: PushEvent['action'], sent = 0) => {
+    counts[action] += 1
+    onEvent({ registryPath: registryPathOf(entry), action, sent })
   }
+  const offered = entries.filter(({ tag }) => tag.withdrawal === undefined)
+  for (const entry of offered) demandPublishable(entry, require)
+  const published = { store: to.store, config: await currentConfig(to) }
+  const fates: TagFate[] = []
+  for (const entry of offered) fates.push(await fateOf(published, entry, indexIn(target, entry)))
+  for (const entry of entries) if (entry.tag.withdrawal !== undefined) tell(entry, 'withdrawn')
+  for (const [i, entry] of offered.entries()) {
+    const { keepsArchive, withdrawn } = fates[i] as TagFate
+    const sent = keepsArchive || withdrawn ? undefined : await pushOne(target, entry, to)
+    tell(entry, withdrawn ? 'withdrawn' : sent === undefined ? 'present' : 'pushed', sent)
+  }
+  return { generation: await publishTags(target, offered, to), ...counts }
+}
+
+/** Names tags in the next generation; others may have published meanwhile, so each tag is compared with what is there then. */
+async function publishTags(
+  target: ArchiveTarget,
+  entries: readonly CatalogueEntry[],
+  to: PushStore,
+): Promise<number> {
   const source = await readRawConfig(target.configFile)
-  const generation = await publishGeneration(to, config => {
-    for (const { genome, asset, tag } of entries) {
-      recordPublished(config, source, { genome: genome.digest, asset: asset.name, tag: tag.name })
+  const now = new Date().toISOString()
+  return publishGeneration(to, async config => {
+    const published = { store: to.store, config }
+    for (const entry of entries) {
+      const { keepsArchive } = await fateOf(published, entry, indexIn(target, entry))
+      const { genome, asset, tag } = entry
+      const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
+      recordPublished(config, source, { ...name, keepsArchive, now })
     }
   })
-  return { generation, pushed, present: entries.length - pushed }
+}
+
+function demandPublishable(entry: CatalogueEntry, require: readonly ProvenanceField[]): void {
+  if (entry.tag.name === LATEST) {
+    const reason = `'${LATEST}' means the tag that was published last; give it a name of its own`
+    throw new PushRefused(registryPathOf(entry), reason)
+  }
+  demandProvenance(entry, require)
+}
+
+/** Reads the index of an archive when it is asked for. */
+function indexIn(target: ArchiveTarget, entry: CatalogueEntry) {
+  return async (): Promise<MemberIndex | undefined> => {
+    const path = await archivePath(target, entry)
+    return path === undefined ? undefined : readIndex(path)
+  }
 }
 
 /** Bytes that were sent; undefined when the store has the archive. The index is written last: an archive with an index is whole. */

@@ -1,4 +1,4 @@
-/** `archive remove`: takes archives out of the server config; their files stay unless they are purged. */
+/** `archive remove`: takes archives out of the server config; their files stay unless they are purged. What is withdrawn stays known. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withConfigLock } from '../config/config-lock.ts'
@@ -10,7 +10,7 @@ import { LEDGER_SUFFIX } from './digest-ledger.ts'
 import { INDEX_SUFFIX } from './member-index.ts'
 import { finishPublishing, publish } from './publish.ts'
 import { prepareConfig } from './publish-archives.ts'
-import { removeTag } from './server-record.ts'
+import { findTag, removeTag } from './server-record.ts'
 
 /** What is removed, from where. */
 export interface RemoveOrder {
@@ -33,7 +33,9 @@ export async function removeArchives(order: RemoveOrder): Promise<string[]> {
     await finishPublishing(archiveFolder)
     const config = await readRawConfig(configFile)
     for (const { genome, asset, tag } of entries) {
-      removeTag(config, { genome: genome.digest, asset: asset.name, tag: tag.name })
+      const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
+      // The name of a withdrawn tag stays taken; only its files can go.
+      if (findTag(config, name)?.withdrawn == null) removeTag(config, name)
     }
     const removals = purge ? await filesOf(archiveFolder, entries) : []
     const prepared = await prepareConfig(configFile, formatGenomeConfig(config))

@@ -4,6 +4,7 @@
  */
 import type { RawAsset, RawConfig, RawGenome, RawTag } from '../config/genome-config-schema.ts'
 import { formatSize } from '../domain/human-size.ts'
+import { PROVENANCE_KEYS } from '../domain/provenance.ts'
 import { byCodePoint } from '../domain/text-order.ts'
 
 /** Names a tag in a config. */
@@ -40,20 +41,23 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   const fromAsset = from.assets?.[name] ?? {}
   const fromTag = fromAsset.tags?.[tag] ?? {}
   const genome = genomeIn(target, digest)
-  copyMark(genome, from)
+  copySaid(genome, from)
   genome.aliases = [...(from.aliases ?? [])]
   genome.genome_description = from.genome_description ?? genome.genome_description ?? NO_DESCRIPTION
   const asset = assetIn(genome, name)
-  copyMark(asset, fromAsset)
+  copySaid(asset, fromAsset)
   asset.asset_description = fromAsset.asset_description ?? NO_DESCRIPTION
   asset.default_tag = fromAsset.default_tag ?? DEFAULT_TAG
   asset.tags ??= {}
   const children = asset.tags[tag]?.asset_children ?? []
-  const { access, study } = asset.tags[tag] ?? {}
+  const kept: RawTag = {}
+  copySaid(kept, asset.tags[tag])
+  copySaid(kept, fromTag)
+  const { withdrawn } = asset.tags[tag] ?? {}
   asset.tags[tag] = {
-    ...(access !== undefined && { access }),
-    ...(study !== undefined && { study }),
     ...fromTag,
+    ...kept,
+    ...(withdrawn != null && { withdrawn }),
     asset_children: [...new Set([...(fromTag.asset_children ?? []), ...children])].sort(
       byCodePoint,
     ),
@@ -74,17 +78,52 @@ export function recordArchive(target: RawConfig, source: RawConfig, archived: Ar
   }
 }
 
-/** Takes an archived tag over from one server config into another one, with what its genome and asset say; one that is not there is left. */
-export function recordPublished(target: RawConfig, source: RawConfig, name: TagName): void {
+/** How a tag is taken over into what is published. */
+export interface PublishedRecord extends TagName {
+  /** True when the archive that is published stays: it has the same files. */
+  readonly keepsArchive: boolean
+  /** ISO time, for a tag that is published for the first time. */
+  readonly now: string
+}
+
+/**
+ * Takes an archived tag over from one server config into another one, with what its genome and asset say; one that is not there is left. When
+ * it was published and whether it is withdrawn is known by the published config alone.
+ */
+export function recordPublished(
+  target: RawConfig,
+  source: RawConfig,
+  { keepsArchive, now, ...name }: PublishedRecord,
+): void {
   const fromTag = findTag(source, name)
   if (fromTag === undefined) return
+  const { published_at: _published, withdrawn: _withdrawn, ...own } = structuredClone(fromTag)
+  const before = findTag(target, name)
+  const life = before?.archive_digest === undefined ? { published_at: now } : lifeOf(before)
   const { assets: _assets, ...ofGenome } = genomeIn(source, name.genome)
   const { tags: _tags, ...ofAsset } = assetIn(genomeIn(source, name.genome), name.asset)
   const genome = genomeIn(target, name.genome)
   Object.assign(genome, structuredClone(ofGenome))
   const asset = assetIn(genome, name.asset)
   Object.assign(asset, structuredClone(ofAsset))
-  asset.tags = { ...asset.tags, [name.tag]: structuredClone(fromTag) }
+  const archive = keepsArchive && before !== undefined ? archiveOf(before) : {}
+  asset.tags = { ...asset.tags, [name.tag]: { ...own, ...archive, ...life } }
+}
+
+function lifeOf({ published_at, withdrawn }: RawTag): RawTag {
+  return {
+    ...(published_at !== undefined && { published_at }),
+    ...(withdrawn != null && { withdrawn }),
+  }
+}
+
+/** The keys of a tag that speak of its archive. */
+function archiveOf({ archive_digest, archive_size, legacy_archive_digest }: RawTag): RawTag {
+  return {
+    ...(archive_digest !== undefined && { archive_digest }),
+    ...(archive_size !== undefined && { archive_size }),
+    ...(legacy_archive_digest !== undefined && { legacy_archive_digest }),
+  }
 }
 
 /** The server config of a source that was never archived: a copy, with what is to be archived still without digests. */
@@ -99,28 +138,37 @@ export function newServerConfig(source: RawConfig): RawConfig {
 export function followSource(target: RawConfig, source: RawConfig): void {
   for (const [digest, from] of Object.entries(source.genomes ?? {})) {
     const genome = genomeIn(target, digest)
-    copyMark(genome, from)
+    copySaid(genome, from)
     if (from?.aliases != null) genome.aliases = [...from.aliases]
     for (const [name, fromAsset] of Object.entries(from?.assets ?? {})) {
       const asset = assetIn(genome, name)
-      copyMark(asset, fromAsset)
+      copySaid(asset, fromAsset)
       asset.tags ??= {}
       for (const [tag, fromTag] of Object.entries(fromAsset?.tags ?? {})) {
         const present = asset.tags[tag] ?? structuredClone(fromTag ?? {})
-        copyMark(present, fromTag)
+        copySaid(present, fromTag)
         asset.tags[tag] = present
       }
     }
   }
 }
 
-/** What the source says of access counts; what it does not speak of stays, since it may have been written here by hand. */
-function copyMark(to: Marked, from: Marked | null | undefined): void {
-  if (from?.access !== undefined) to.access = from.access
-  if (from?.study !== undefined) to.study = structuredClone(from.study)
+/**
+ * What the source says of access and provenance counts; what it does not speak of stays, since it may have been written here by hand.
+ */
+function copySaid(to: object, from: object | null | undefined): void {
+  const [target, source] = [to, from ?? {}] as [Keys, Keys]
+  // Of two spellings the one that is said now counts.
+  if (source.licence !== undefined || source.license !== undefined) {
+    delete target.licence
+    delete target.license
+  }
+  for (const key of ['access', 'study', ...PROVENANCE_KEYS]) {
+    if (source[key] !== undefined) target[key] = structuredClone(source[key])
+  }
 }
 
-type Marked = Pick<RawTag, 'access' | 'study'>
+type Keys = Record<string, unknown>
 
 /** Takes a tag out of a config, with the genome and asset that become empty; relatives forget it. */
 export function removeTag(config: RawConfig, { genome: digest, asset: name, tag }: TagName): void {

@@ -1,7 +1,7 @@
 /** The commands below `refdepot archive`: their flags and help. */
 import type { Command } from 'commander'
 import type { CreateFlags } from './archive-create.ts'
-import { type TargetFlags, withTarget } from './archive-flags.ts'
+import { policyOption, type TargetFlags, withTarget } from './archive-flags.ts'
 import type { ListFlags } from './archive-list.ts'
 import type { WatchFlags } from './archive-watch.ts'
 
@@ -35,6 +35,7 @@ function makingCommands(archive: Command, settle: Settle): void {
       '--genomes-desc <CSV>',
       'descriptions of genomes: lines of digest or alias, comma, text',
     )
+    .addOption(policyOption())
     .action((paths: string[], flags: CreateFlags) =>
       settle(making().then(({ runCreate }) => runCreate(paths, flags))),
     )

@@ -12,7 +12,7 @@ import {
 import { SettingInvalid } from '../config/config-error.ts'
 import { registryPathOf } from '../domain/catalogue.ts'
 import { eventView } from './archive-events.ts'
-import { configOf, type TargetFlags } from './archive-flags.ts'
+import { configOf, requiredBy, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** Flags of `archive create`. */
@@ -22,6 +22,7 @@ export interface CreateFlags extends TargetFlags {
   readonly jobs?: string
   readonly genomesDesc?: string
   readonly legacyFiles?: boolean
+  readonly policy?: string
   readonly json?: boolean
 }
 
@@ -83,6 +84,7 @@ async function optionsOf(
     registryPaths,
     force: flags.force === true,
     legacyFiles: flags.legacyFiles === true,
+    require: await requiredBy(flags),
     ...(flags.jobs !== undefined && { jobs: jobsOf(flags.jobs) }),
     ...(flags.genomesDesc !== undefined && {
       descriptions: await descriptionsIn(flags.genomesDesc),

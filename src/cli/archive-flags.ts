@@ -1,6 +1,8 @@
 /** Flags that all commands on a config and its archive folder share. */
 import { type Command, Option } from 'commander'
 import { SettingInvalid } from '../config/config-error.ts'
+import { readPolicy } from '../config/policy.ts'
+import type { ProvenanceField } from '../domain/provenance.ts'
 
 /** Which config, and which archive folder instead of the one it names. */
 export interface TargetFlags {
@@ -18,6 +20,27 @@ export function configOf({ config = '' }: TargetFlags): string {
     throw new SettingInvalid('--config', config, 'a genome config with -c FILE or in $REFGENIE')
   }
   return config
+}
+
+/**
+ * Fields of the provenance that a policy demands; none without a policy.
+ *
+ * @throws ConfigUnreadable, ConfigInvalid
+ */
+export async function requiredBy({
+  policy = '',
+}: {
+  readonly policy?: string
+}): Promise<readonly ProvenanceField[]> {
+  return policy === '' ? [] : (await readPolicy(policy)).require
+}
+
+/** The flag of the policy that says what must be known of a tag before it is published. */
+export function policyOption(): Option {
+  return new Option(
+    '--policy <FILE>',
+    'policy whose `require` names what a tag must say of its licence and origin',
+  ).env('REFDEPOT_POLICY')
 }
 
 /** Gives a command the flags of {@link TargetFlags}. */

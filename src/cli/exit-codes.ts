@@ -21,6 +21,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-tag': EXIT.notFound,
   'unknown-archive': EXIT.notFound,
   'unknown-token': EXIT.notFound,
+  'unknown-release': EXIT.notFound,
   'scope-invalid': EXIT.usage,
   'login-required': EXIT.denied,
   forbidden: EXIT.denied,

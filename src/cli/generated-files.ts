@@ -78,7 +78,7 @@ function errorsPage(): string {
 Made from \`src/http/errors.ts\` by \`npm run generate\`; do not edit.
 
 Native paths answer problems of RFC 9457 with a stable \`code\`; refgenie paths answer \`{"detail": "text"}\`, and add the
-code of \`archive-damaged\` and \`digest-pending\`. Besides these, \`not-found\` (404), \`method-not-allowed\` (405), \`invalid-request\`
+code of \`archive-damaged\`, \`digest-pending\` and \`withdrawn\`. Besides these, \`not-found\` (404), \`method-not-allowed\` (405), \`invalid-request\`
 (400) and \`internal\` (500) come from the framework.
 
 | code | status |

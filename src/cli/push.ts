@@ -6,13 +6,20 @@ import { type PushEvent, pushArchives } from '../archive/push-archives.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { openWritableStore } from '../storage/open-store.ts'
-import { configOf, type TargetFlags } from './archive-flags.ts'
+import { configOf, requiredBy, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** Flags of `push`. */
 export interface PushFlags extends TargetFlags {
   readonly store?: string
+  readonly policy?: string
   readonly json?: boolean
+}
+
+/** Flags of `rollback`. */
+export interface RollbackFlags {
+  readonly store?: string
+  readonly includeWithdrawn?: boolean
 }
 
 /** Pushes archives; all of them without any path. */
@@ -20,29 +27,46 @@ export async function runPush(paths: readonly string[], flags: PushFlags): Promi
   const target = await openServerTarget(configOf(flags), flags.archiveFolder)
   await healFolder(target)
   const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
-  const show = (event: PushEvent) => process.stdout.write(shown(event, flags))
-  const result = await pushArchives(target, entries, await storeOf(flags), show)
-  const { generation, pushed, present } = result
+  const onEvent = (event: PushEvent) => process.stdout.write(shown(event, flags))
+  const require = await requiredBy(flags)
+  const result = await pushArchives(target, entries, await storeOf(flags), { onEvent, require })
+  const { generation, pushed, present, withdrawn } = result
+  const left = withdrawn === 0 ? '' : `, ${withdrawn} withdrawn`
   process.stdout.write(
     flags.json === true
       ? `${JSON.stringify({ event: 'published', ...result })}\n`
-      : `generation ${generation}: ${pushed} pushed, ${present} there already\n`,
+      : `generation ${generation}: ${pushed} pushed, ${present} there already${left}\n`,
   )
   return EXIT.ok
 }
 
 /** Makes an earlier generation the one that is served. */
-export async function runRollback(wanted: string | undefined, flags: PushFlags): Promise<number> {
+export async function runRollback(
+  wanted: string | undefined,
+  flags: RollbackFlags,
+): Promise<number> {
   if (wanted !== undefined && !/^[1-9]\d{0,8}$/.test(wanted)) {
     throw new SettingInvalid('the generation', wanted, 'a number from 1')
   }
   const number = wanted === undefined ? undefined : Number(wanted)
-  const generation = await rollBack(await storeOf(flags), number)
-  process.stdout.write(`generation ${generation} is served now\n`)
+  const to = await storeOf(flags)
+  const { generation, from, stillWithdrawn } = await rollBack(to, number, flags.includeWithdrawn)
+  const origin = from === generation ? '' : `: generation ${from} without what was withdrawn since`
+  process.stdout.write(`generation ${generation} is served now${origin}\n`)
+  for (const path of stillWithdrawn) process.stdout.write(`still withdrawn ${path}\n`)
   return EXIT.ok
 }
 
-async function storeOf({ store: place = '' }: PushFlags): Promise<PushStore> {
+/**
+ * The store that was given, for writing.
+ *
+ * @throws SettingInvalid without one
+ */
+export async function storeOf({
+  store: place = '',
+}: {
+  readonly store?: string
+}): Promise<PushStore> {
   if (place === '')
     throw new SettingInvalid('--store', place, 'a store: a folder or s3://BUCKET/PREFIX')
   return { place, ...(await openWritableStore(place)) }

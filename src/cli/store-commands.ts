@@ -1,8 +1,10 @@
-/** Registers `push` and `rollback`. */
+/** Registers `push`, `rollback` and `withdraw`. */
 import { type Command, Option } from 'commander'
 import type { Settle } from './archive-commands.ts'
-import { withTarget } from './archive-flags.ts'
-import type { PushFlags } from './push.ts'
+import { policyOption, withTarget } from './archive-flags.ts'
+import { withPlace } from './published-place.ts'
+import type { PushFlags, RollbackFlags } from './push.ts'
+import type { WithdrawFlags } from './withdraw.ts'
 
 /** Registers the commands. */
 export function storeCommands(program: Command, settle: Settle): void {
@@ -14,6 +16,7 @@ export function storeCommands(program: Command, settle: Settle): void {
     .description('copy archives into a store, as far as they are not there, and publish them')
     .argument('[PATH...]', 'registry paths; everything that is archived without')
     .addOption(store())
+    .addOption(policyOption())
     .option('--json', 'as JSON, one event a line')
     .action((paths: string[], flags: PushFlags) =>
       settle(import('./push.ts').then(({ runPush }) => runPush(paths, flags))),
@@ -24,7 +27,19 @@ export function storeCommands(program: Command, settle: Settle): void {
     .exitOverride()
     .argument('[GENERATION]', 'its number; the one before without')
     .addOption(store())
-    .action((generation: string | undefined, flags: PushFlags) =>
+    .option('--include-withdrawn', 'bring back what was withdrawn since')
+    .action((generation: string | undefined, flags: RollbackFlags) =>
       settle(import('./push.ts').then(({ runRollback }) => runRollback(generation, flags))),
+    )
+  withPlace(program.command('withdraw'))
+    .description(
+      'take a tag out of what is served; its name and digests go on to say why it is gone',
+    )
+    .argument('<REGISTRY_PATH>', 'genome/asset:tag; the genome by alias or digest')
+    .option('--reason <TEXT>', 'why; everybody who asks for the tag reads it')
+    .option('--successor <REGISTRY_PATH>', 'tag that takes its place')
+    .option('--undo', 'serve it again')
+    .action((path: string, flags: WithdrawFlags) =>
+      settle(import('./withdraw.ts').then(({ runWithdraw }) => runWithdraw(path, flags))),
     )
 }

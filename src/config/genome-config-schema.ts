@@ -25,9 +25,41 @@ export const MARK = {
   ),
 }
 
+const said = (description: string) => optional(Type.Union([empty, Type.String()], { description }))
+
+// Where data comes from and what may be done with it (`domain/provenance.ts`); at genomes, assets and tags.
+const PROVENANCE = {
+  licence: said('an SPDX id or a URL'),
+  license: said('an SPDX id or a URL'),
+  redistribute: optional(
+    Type.Union([empty, Type.String({ pattern: '^(?:[Yy]es|[Nn]o|[Tt]rue|[Ff]alse)$' })], {
+      description: 'yes or no',
+    }),
+  ),
+  source: said('a URL or a text'),
+  release: said('a text'),
+  accession: said('a text'),
+  citation: said('a text'),
+}
+
 export const TAG_SCHEMA = Type.Object(
   {
     ...MARK,
+    ...PROVENANCE,
+    published_at: optional(text('an ISO time, written by `refdepot push`')),
+    withdrawn: optional(
+      Type.Union(
+        [
+          empty,
+          Type.Object({
+            reason: Type.String(),
+            at: Type.String(),
+            successor: optional(Type.String()),
+          }),
+        ],
+        { description: 'a map with reason, at and successor, written by `refdepot withdraw`' },
+      ),
+    ),
     asset_path: optional(text('the folder of the asset below data/<genome digest>/')),
     asset_digest: optional(text('32 hex characters')),
     seek_keys: optional(
@@ -49,6 +81,7 @@ export const TAG_SCHEMA = Type.Object(
 export const ASSET_SCHEMA = Type.Object(
   {
     ...MARK,
+    ...PROVENANCE,
     asset_description: optional(Type.Union([empty, Type.String()], { description: 'a text' })),
     default_tag: optional(Type.Union([empty, Type.String()], { description: 'the name of a tag' })),
     tags: optional(
@@ -63,6 +96,7 @@ export const ASSET_SCHEMA = Type.Object(
 export const GENOME_SCHEMA = Type.Object(
   {
     ...MARK,
+    ...PROVENANCE,
     aliases: optional(
       Type.Union([empty, Type.Array(Type.String())], {
         description: 'a list of names, one a line with a dash',

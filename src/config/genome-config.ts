@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { AccessMarks } from '../domain/access.ts'
 import { isGenomeDigest } from '../domain/digest.ts'
 import { type Asset, type Genome, type Remote, Tag } from '../domain/genome.ts'
+import { provenanceIn } from '../domain/provenance.ts'
 import { marksOfConfig } from './access-marks.ts'
 import { checkConfig, unknownKeys } from './check-config.ts'
 import { ConfigUnreadable } from './config-error.ts'
@@ -122,6 +123,7 @@ function toGenome(digest: string, raw: RawGenome, folder: string): Genome {
     ...(raw.genome_description != null && { description: raw.genome_description }),
     ...(raw.genome_digest != null && { legacyDigest: raw.genome_digest }),
     folder,
+    provenance: provenanceIn(raw),
     assets,
   }
 }
@@ -129,14 +131,19 @@ function toGenome(digest: string, raw: RawGenome, folder: string): Genome {
 function toAsset(name: string, raw: RawAsset): Asset {
   const tags = new Map<string, Tag>()
   for (const [tag, attributes] of Object.entries(raw.tags ?? {})) {
-    // Who may see a tag is not told to clients: v2 answers all attributes.
-    const { access: _access, study: _study, ...shown } = attributes ?? {}
-    tags.set(tag, new Tag(tag, shown))
+    // Who may see a tag and what we know of its life is not told to clients: v2 answers all attributes, and the peer knows none of these.
+    const { access: _access, study: _study, published_at, withdrawn, ...shown } = attributes ?? {}
+    const life = {
+      ...(published_at !== undefined && { publishedAt: published_at }),
+      ...(withdrawn != null && { withdrawal: withdrawn }),
+    }
+    tags.set(tag, new Tag(tag, shown, life))
   }
   return {
     name,
     ...(raw.asset_description != null && { description: raw.asset_description }),
     ...(raw.default_tag != null && { defaultTag: raw.default_tag }),
+    provenance: provenanceIn(raw),
     tags,
   }
 }

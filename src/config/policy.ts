@@ -2,6 +2,7 @@
  * Reads a policy: who may see what, in a file of its own, since other tools rewrite genome configs and drop what they do not know.
  *
  *     default: open
+ *     require: [licence, source]     # what a tag must say before it is published
  *     genomes:            # keys as in a genome config; a genome by digest or alias
  *       hg38: { access: controlled, study: CLINIC-7 }
  *     studies:            # name → patterns over registry paths; what they match is controlled
@@ -16,6 +17,7 @@ import { type AccessPolicy, type StudyRule, tagNames } from '../domain/access.ts
 import { entriesOf } from '../domain/catalogue.ts'
 import type { Genome } from '../domain/genome.ts'
 import { type PathPattern, parsePathPattern } from '../domain/path-pattern.ts'
+import { PROVENANCE_FIELDS, type ProvenanceField } from '../domain/provenance.ts'
 import { STUDY_NAME } from '../domain/rights.ts'
 import { marksOfPolicy } from './access-marks.ts'
 import { type Problem, refuse, shapeProblems } from './check-config.ts'
@@ -27,6 +29,8 @@ import { readYaml } from './read-yaml.ts'
 export interface ReadPolicy extends AccessPolicy {
   /** Absolute path. */
   readonly file: string
+  /** Fields of the provenance without which nothing is published. */
+  readonly require: readonly ProvenanceField[]
   /** What it names that these genomes do not have, one sentence each: most often a typing error. */
   strayNames(genomes: readonly Genome[]): string[]
 }
@@ -51,9 +55,16 @@ const STUDY = Type.Object(
   { access: MARK.access, paths: PATTERNS },
   { description: 'a map with paths and access' },
 )
+const FIELDS = PROVENANCE_FIELDS.map(field => Type.Literal(field))
+const REQUIRED = PROVENANCE_FIELDS.join(', ')
 const POLICY = Type.Object(
   {
     default: Type.Optional(Type.String({ description: 'open or controlled' })),
+    require: Type.Optional(
+      Type.Union([Type.Null(), Type.Array(Type.Union(FIELDS, { description: REQUIRED }))], {
+        description: `a list of ${REQUIRED}`,
+      }),
+    ),
     genomes: optionalMap(GENOME, 'a map of genome to genome'),
     studies: Type.Optional(
       Type.Union([Type.Null(), Type.Record(Type.String(), Type.Union([PATTERNS, STUDY]))], {
@@ -61,7 +72,7 @@ const POLICY = Type.Object(
       }),
     ),
   },
-  { description: 'a map with default, genomes and studies' },
+  { description: 'a map with default, require, genomes and studies' },
 )
 
 type RawPolicy = Static<typeof POLICY>
@@ -90,6 +101,7 @@ export async function readPolicy(path: string): Promise<ReadPolicy> {
     file,
     controlledByDefault: raw.default !== undefined && raw.default !== 'open',
     rules: rulesOf(raw),
+    require: raw.require ?? [],
     ...marksOfPolicy(raw.genomes ?? {}),
     strayNames: genomes => strayNames(raw, genomes),
   }
@@ -155,7 +167,8 @@ function badStudies({ studies }: RawPolicy): Problem[] {
 function saysNothing(raw: RawPolicy): Problem[] {
   const count = (map: object | null | undefined) => Object.keys(map ?? {}).length
   if (raw.default === undefined && count(raw.genomes) + count(raw.studies) === 0) {
-    const message = 'the policy is empty; if everything is to be open, write `default: open`'
+    const what = raw.require == null ? 'is empty' : 'says nothing of access'
+    const message = `the policy ${what}; if everything is to be open, write \`default: open\``
     return [{ path: [], message }]
   }
   const places = [...placesIn(raw)].filter(({ value }) => count(value) === 0)

@@ -4,10 +4,19 @@
  * It is built from the genomes of a config and never changes; a changed config makes a new catalogue.
  * Rules of what is listed are refgenieserver's (reference: purge at start): a tag counts only when the archiver wrote
  * `archive_digest` and `archive_size`; an asset goes with its last tag, a genome with its last asset, and relatives
- * that are not listed vanish from the lists of others.
+ * that are not listed vanish from the lists of others. A withdrawn tag is not listed, but it is known what became of it.
  */
-import { type Asset, defaultTagOf, type Genome, type Remote, Tag } from './genome.ts'
+import {
+  type Asset,
+  defaultTagOf,
+  type Genome,
+  LATEST,
+  type Remote,
+  type Tag,
+  tagNamed,
+} from './genome.ts'
 import { parseRegistryPath } from './registry-path.ts'
+import { type WithdrawnEntry, WithdrawnTags, withDefault } from './withdrawal.ts'
 
 /** An archived tag with where it belongs. */
 export interface CatalogueEntry {
@@ -46,6 +55,8 @@ export class Catalogue {
   readonly remotes: ReadonlyMap<string, Remote> | undefined
   /** Tags of the config that are not listed, with the reason. */
   readonly unlisted: readonly UnlistedTag[]
+  /** Tags that are gone for good, and why. */
+  readonly withdrawn: WithdrawnTags
   readonly #byDigest = new Map<string, Genome>()
   readonly #byAlias = new Map<string, Genome>()
   /** Aliases of every genome of the config, listed or not: the peer goes on resolving them. */
@@ -59,6 +70,7 @@ export class Catalogue {
     this.genomes = genomes
     this.remotes = source.remotes
     this.unlisted = unlisted
+    this.withdrawn = new WithdrawnTags(source.genomes)
     for (const genome of source.genomes) {
       for (const alias of genome.aliases) this.#digestOfAlias.set(alias, genome.digest)
     }
@@ -89,13 +101,22 @@ export class Catalogue {
     return this.genome(genome)?.assets.get(asset)
   }
 
-  /** The tag of an asset; without `tag` the default tag. */
+  /** The tag of an asset: by name, the last published one for `latest`, without `tag` the default tag. */
   entry(genomeName: string, assetName: string, tagName?: string): CatalogueEntry | undefined {
     const genome = this.genome(genomeName)
     const asset = genome?.assets.get(assetName)
     if (genome === undefined || asset === undefined) return undefined
-    const tag = asset.tags.get(tagName ?? defaultTagOf(asset))
+    const tag = tagNamed(asset, tagName)
     return tag && { genome, asset, tag }
+  }
+
+  /** The withdrawn tag that is meant when {@link entry} finds none: by name, or, of an asset that has nothing else, its default tag. */
+  withdrawnEntry(genome: string, asset: string, tag?: string): WithdrawnEntry | undefined {
+    const named = tag === undefined ? undefined : this.withdrawn.tag(genome, asset, tag)
+    if (named !== undefined || this.asset(genome, asset) !== undefined) return named
+    return tag === undefined || tag === LATEST
+      ? this.withdrawn.formerDefault(genome, asset)
+      : undefined
   }
 
   /** The default tag of an asset; the word `default` for an unknown genome or asset (as the peer). */
@@ -190,6 +211,7 @@ function listedGenomes(all: readonly Genome[]): { genomes: Genome[]; unlisted: U
 }
 
 function whyUnlisted(tag: Tag): string | undefined {
+  if (tag.withdrawal !== undefined) return `was withdrawn: ${tag.withdrawal.reason}`
   if (tag.archived) return undefined
   return tag.archiveDigest === ''
     ? 'has no archive_digest: it is not archived'
@@ -202,10 +224,11 @@ function withoutGone(genome: Genome, gone: ReadonlySet<string>): Genome[] {
   for (const asset of genome.assets.values()) {
     const tags = new Map<string, Tag>()
     for (const tag of asset.tags.values()) {
-      if (tag.archived) tags.set(tag.name, withoutRelatives(tag, gone))
+      if (whyUnlisted(tag) === undefined) tags.set(tag.name, withoutRelatives(tag, gone))
     }
+    const listed = withDefault({ ...asset, tags }, asset)
     // An asset without any tag in the config stays in the lists (as the peer); one that lost its last tag goes.
-    if (tags.size > 0 || asset.tags.size === 0) assets.set(asset.name, { ...asset, tags })
+    if (tags.size > 0 || asset.tags.size === 0) assets.set(asset.name, listed)
   }
   return assets.size === 0 && genome.assets.size > 0 ? [] : [{ ...genome, assets }]
 }
@@ -216,5 +239,5 @@ function withoutRelatives(tag: Tag, gone: ReadonlySet<string>): Tag {
   const attributes = { ...tag.attributes }
   if (attributes.asset_parents !== undefined) attributes.asset_parents = tag.parents.filter(keep)
   if (attributes.asset_children !== undefined) attributes.asset_children = tag.children.filter(keep)
-  return new Tag(tag.name, attributes)
+  return tag.withAttributes(attributes)
 }

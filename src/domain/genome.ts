@@ -1,16 +1,50 @@
 /** Genomes, assets and tags as a genome config describes them. */
+import type { Provenance } from './provenance.ts'
 
 /** The values of one tag in the order of the config; unknown keys are kept. */
 export type TagAttributes = Readonly<Record<string, unknown>>
+
+/** What was said when a tag was withdrawn. */
+export interface Withdrawal {
+  readonly reason: string
+  /** ISO time. */
+  readonly at: string
+  /** Registry path (`digest/asset:tag`) of what takes its place. */
+  readonly successor?: string
+}
+
+/** What happened to a tag since it was published; no attribute of it, so that no API shows it among those. */
+export interface TagLife {
+  /** ISO time; undefined in an archive folder, and for what was published before this was kept. */
+  readonly publishedAt?: string
+  readonly withdrawal?: Withdrawal
+}
 
 /** One tag of an asset: what is archived and downloaded. */
 export class Tag {
   readonly name: string
   readonly attributes: TagAttributes
+  readonly #life: TagLife
 
-  constructor(name: string, attributes: TagAttributes) {
+  constructor(name: string, attributes: TagAttributes, life: TagLife = {}) {
     this.name = name
     this.attributes = attributes
+    this.#life = life
+  }
+
+  /** The same tag with other attributes. */
+  withAttributes(attributes: TagAttributes): Tag {
+    return new Tag(this.name, attributes, this.#life)
+  }
+
+  /** When it was published in a store, as ISO time. */
+  get publishedAt(): string | undefined {
+    return this.#life.publishedAt
+  }
+
+  /** Why it is not listed any more; undefined for a tag that is not withdrawn. */
+  get withdrawal(): Withdrawal | undefined {
+    return this.#life.withdrawal
   }
 
   /** Folder of the asset below `data/<genome digest>/`. */
@@ -80,6 +114,8 @@ export interface Asset {
   readonly description?: string
   /** `default_tag` as written; see {@link defaultTagOf} for the tag that counts. */
   readonly defaultTag?: string
+  /** What the asset says of where it comes from; see `provenanceOf` for what counts. */
+  readonly provenance?: Provenance
   readonly tags: ReadonlyMap<string, Tag>
 }
 
@@ -94,6 +130,8 @@ export interface Genome {
   readonly legacyDigest?: string
   /** Name of the genome's folder in the archive folder: the digest, or the name in a 0.3 folder. */
   readonly folder: string
+  /** What the genome says of where it comes from; see `provenanceOf` for what counts. */
+  readonly provenance?: Provenance
   readonly assets: ReadonlyMap<string, Asset>
 }
 
@@ -109,6 +147,29 @@ export function defaultTagOf(asset: Asset): string {
   if (named !== undefined && asset.tags.has(named)) return named
   const [first] = asset.tags.keys()
   return first ?? 'default'
+}
+
+/** The word that means the tag that was published last, where no tag is really called so. */
+export const LATEST = 'latest'
+
+/**
+ * The tag of an asset that was published last: by time, then by the order of the config. What is withdrawn never is it; what is not archived only
+ * where nothing is. Undefined when there is none.
+ */
+export function latestTagOf(asset: Asset): Tag | undefined {
+  const all = [...asset.tags.values()].filter(tag => tag.withdrawal === undefined)
+  const archived = all.filter(tag => tag.archived)
+  let latest: Tag | undefined
+  for (const tag of archived.length > 0 ? archived : all) {
+    // ISO times of one form sort as texts.
+    if ((tag.publishedAt ?? '') >= (latest?.publishedAt ?? '')) latest = tag
+  }
+  return latest
+}
+
+/** The tag that a name means: a tag called so, for `latest` the one that was published last, and the default tag without any name. */
+export function tagNamed(asset: Asset, name = defaultTagOf(asset)): Tag | undefined {
+  return asset.tags.get(name) ?? (name === LATEST ? latestTagOf(asset) : undefined)
 }
 
 /** The name people know a genome by: its first alias, or its digest when it has none. */

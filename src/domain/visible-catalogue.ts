@@ -5,7 +5,7 @@
  */
 import { type AccessTable, relativeNamed } from './access.ts'
 import { Catalogue, type CatalogueSource } from './catalogue.ts'
-import { type Asset, type Genome, Tag } from './genome.ts'
+import type { Asset, Genome, Tag } from './genome.ts'
 import type { Rights } from './rights.ts'
 
 declare const seen: unique symbol
@@ -101,5 +101,5 @@ function visibleTag(tag: Tag, filter: Filter, owner: Genome): Tag {
   if (attributes.asset_children !== undefined) {
     attributes.asset_children = tag.children.filter(keeps)
   }
-  return new Tag(tag.name, attributes)
+  return tag.withAttributes(attributes)
 }

@@ -8,6 +8,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRequired } from '../domain/access-errors.ts'
 import { type ErrorCode, RefdepotError } from '../domain/errors.ts'
+import { TagWithdrawn } from '../domain/publication-errors.ts'
 import { familyOf } from '../domain/reserved-words.ts'
 import { html, json } from './answers.ts'
 import type { RouteParts } from './app-settings.ts'
@@ -17,6 +18,7 @@ import { wantsPage } from './negotiate.ts'
 import { errorPage } from './pages/error-page.ts'
 import { pageSettings } from './pages/pages.ts'
 import { pathOf } from './public-url.ts'
+import { withdrawalFacts } from './withdrawn.ts'
 
 /** Status of each code. A failing disk is never a 404. */
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -53,6 +55,12 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'push-refused': 500,
   'push-damaged': 500,
   'push-conflict': 500,
+  'tag-immutable': 409,
+  withdrawn: 410,
+  'withdrawal-refused': 409,
+  'provenance-missing': 422,
+  'release-refused': 409,
+  'unknown-release': 404,
   'config-invalid': 500,
   'config-unreadable': 500,
   'setting-invalid': 500,
@@ -60,6 +68,9 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 // Failures of the server whose message helps the caller and names nothing of the machine.
 const OPEN_CODES: ReadonlySet<ErrorCode> = new Set(['digest-pending', 'issuer-unreachable'])
+
+// Besides those of archives, the codes that refgenie paths name.
+const NAMED_CODES: ReadonlySet<string> = new Set(['digest-pending', 'withdrawn'])
 
 /** Thrown by refgenie routes: an answer in the words of the peer. */
 export class RefgenieError extends Error {
@@ -79,12 +90,14 @@ interface Finding {
   readonly status: number
   readonly code: string
   readonly detail: unknown
+  /** Further members of a problem. */
+  readonly facts?: object
 }
 
 /** Answers every error and every unknown path of the app. */
 export function handleErrors(app: FastifyInstance, parts: RouteParts, known: KnownPaths): void {
   app.setErrorHandler((error, request, reply) => {
-    const finding = findingOf(error, request)
+    const finding = findingOf(parts, error, request)
     const { retryAfter } = error as { retryAfter?: number }
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     if (error instanceof LoginRequired) {
@@ -114,7 +127,7 @@ export function handleErrors(app: FastifyInstance, parts: RouteParts, known: Kno
   })
 }
 
-function findingOf(error: unknown, request: FastifyRequest): Finding {
+function findingOf(parts: RouteParts, error: unknown, request: FastifyRequest): Finding {
   if (error instanceof RefgenieError) {
     return { status: error.status, code: 'refgenie', detail: error.detail }
   }
@@ -124,7 +137,12 @@ function findingOf(error: unknown, request: FastifyRequest): Finding {
     // A failing disk is told to the operator; its paths are nobody else's business.
     const open = status < 500 || error.code.startsWith('archive-') || OPEN_CODES.has(error.code)
     const detail = error.code === 'outside-root' ? 'Not Found' : error.message
-    return { status, code: error.code, detail: open ? detail : STATUS_CODES[status] }
+    const facts =
+      error instanceof TagWithdrawn
+        ? withdrawalFacts(error, path => parts.absolute(request, path))
+        : undefined
+    const said = open ? detail : STATUS_CODES[status]
+    return { status, code: error.code, detail: said, ...(facts && { facts }) }
   }
   const status = (error as { statusCode?: number }).statusCode ?? 500
   if (status < 500) return { status, code: 'invalid-request', detail: (error as Error).message }
@@ -139,14 +157,16 @@ function sendFinding(
   finding: Finding,
 ): Promise<FastifyReply> {
   forgetDelivery(reply)
-  const { status, code, detail } = finding
+  const { status, code, detail, facts } = finding
+  // A withdrawal can be taken back.
+  const cache = code === 'withdrawn' ? ({ cache: 'no-store' } as const) : {}
   if (familyOf(pathOf(request.url)) === 'refgenie') {
-    const named = code.startsWith('archive-') || code === 'digest-pending' ? { code } : {}
-    return deliver(request, reply, json({ detail, ...named }), { status })
+    const named = code.startsWith('archive-') || NAMED_CODES.has(code) ? { code } : {}
+    return deliver(request, reply, json({ detail, ...named }), { status, ...cache })
   }
   if (wantsPage(request)) {
     const page = errorPage(pageSettings(parts, request), status, String(detail))
-    return deliver(request, reply, html(page), { status, vary: 'Accept' })
+    return deliver(request, reply, html(page), { status, vary: 'Accept', ...cache })
   }
   const problem = {
     type: `urn:refdepot:problem:${code}`,
@@ -154,9 +174,11 @@ function sendFinding(
     status,
     detail,
     code,
+    ...facts,
   }
   return deliver(request, reply, json(problem, 'application/problem+json'), {
     status,
+    ...cache,
     vary: 'Accept',
   })
 }

@@ -11,6 +11,7 @@ import { RefgenieError } from './errors.ts'
 import { type Pages, pagesFor } from './pages/pages.ts'
 import { type Parameter, type ParameterRule, validate } from './refgenie-validation.ts'
 import { bytesResponses, parametersOf, responseOf } from './schemas.ts'
+import { refuseWithdrawn } from './withdrawn.ts'
 
 /** A request in the terms of a refgenie API. */
 export interface RefgenieCall {
@@ -82,7 +83,7 @@ export function registerRefgenie(
       async (request, reply) => {
         const call = callOf(parts, request)
         check(route, call, request)
-        const answer = await route.answer(call)
+        const answer = await answerOf(route, call)
         if ('redirect' in answer) return reply.redirect(answer.redirect, 307)
         const { blob, filename, data } = answer
         return deliver(request, reply, blob, {
@@ -91,6 +92,26 @@ export function registerRefgenie(
         })
       },
     )
+  }
+}
+
+/** True for a route whose path names an asset of a genome. */
+function namesTag({ path, canMiss }: RefgenieRoute): boolean {
+  return canMiss !== false && path.includes('{genome}') && path.includes('{asset}')
+}
+
+/** What is not found may have been withdrawn: that is told instead. */
+async function answerOf(route: RefgenieRoute, call: RefgenieCall): Promise<RefgenieAnswer> {
+  try {
+    return await route.answer(call)
+  } catch (error) {
+    const missed = error instanceof RefgenieError && error.status === 404
+    if (missed && namesTag(route)) {
+      const inPath = route.path.includes('{tag}') ? call.path('tag') : undefined
+      const tag = inPath ?? (call.query('tag') || undefined)
+      refuseWithdrawn(call.generation, call.path('genome'), call.path('asset'), tag)
+    }
+    throw error
   }
 }
 
@@ -148,6 +169,7 @@ function failuresOf(route: RefgenieRoute): object {
   return {
     400: failure('The URL is malformed'),
     ...(route.canMiss !== false && { 404: failure('Not on this server') }),
+    ...(namesTag(route) && { 410: failure('Withdrawn (code withdrawn)') }),
     ...(route.rules && { 422: failure('A parameter does not validate') }),
     ...(route.canRedirect === true && {
       307: { description: 'The file lies on a remote', type: 'null' },

@@ -61,6 +61,8 @@ const DETAIL = Type.Object(
   { $id: 'Detail', examples: [{ detail: 'No such asset (fasta) on server' }] },
 )
 
+const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
+
 const PROBLEM = Type.Object(
   {
     type: Type.String(),
@@ -68,6 +70,16 @@ const PROBLEM = Type.Object(
     status: Type.Integer(),
     detail: Type.String(),
     code: Type.String({ description: 'Stable name of the error (docs/errors.md)' }),
+    registry_path: Type.Optional(Type.String({ description: 'Of a withdrawn tag' })),
+    reason: Type.Optional(Type.String({ description: 'Why a tag was withdrawn' })),
+    successor: Type.Optional(
+      nullable(
+        Type.Object(
+          { registry_path: Type.String(), url: Type.String({ format: 'uri' }) },
+          { description: 'What took the place of a withdrawn tag' },
+        ),
+      ),
+    ),
   },
   {
     $id: 'Problem',
@@ -83,8 +95,6 @@ const PROBLEM = Type.Object(
     ],
   },
 )
-
-const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 
 const GENOME_SUMMARY = Type.Object(
   {
@@ -119,6 +129,12 @@ const ASSET_RECORD = Type.Object(
       modified: nullable(Type.String({ format: 'date-time' })),
       url: Type.String({ format: 'uri' }),
     }),
+    licence: nullable(Type.String({ description: 'SPDX id or URL' })),
+    redistribute: nullable(Type.Boolean({ description: 'May it be passed on' })),
+    source: nullable(Type.String({ description: 'Where it comes from: a URL or a text' })),
+    release: nullable(Type.String({ description: 'Release of the source' })),
+    accession: nullable(Type.String()),
+    citation: nullable(Type.String()),
     seek_keys: Type.Record(Type.String(), Type.String()),
     parents: Type.Array(Type.String()),
     children: Type.Array(Type.String()),

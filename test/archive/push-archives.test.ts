@@ -26,7 +26,8 @@ async function archived(t: Test) {
     const target = await openServerTarget(made.config)
     const events: PushEvent[] = []
     const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
-    const result = await pushArchives(target, entries, store, event => events.push(event))
+    const onEvent = (event: PushEvent) => events.push(event)
+    const result = await pushArchives(target, entries, store, { onEvent })
     return { ...result, events }
   }
   return { made, place, to, push }
@@ -95,10 +96,10 @@ t.test(
     t.equal(depot.current.store, store)
     t.equal(depot.current.shelf, shelf)
     await writeFile(join(place, 'generations/notes.txt'), 'not a generation')
-    t.equal(await rollBack(to), 1)
+    t.same(await rollBack(to), { generation: 1, from: 1, stillWithdrawn: [] })
     await depot.reload()
     t.equal(depot.current.catalogue.archiveCount, 1)
-    t.equal(await rollBack(to, 2), 2)
+    t.match(await rollBack(to, 2), { generation: 2 })
     await t.rejects(rollBack(to, 9), { code: 'push-refused', message: /there is no generation 9/ })
     await rm(join(place, 'generations/000002.yaml'))
     await t.rejects(depot.reload(), {

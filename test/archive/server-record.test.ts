@@ -186,12 +186,16 @@ t.test(
   },
 )
 
+const NOW = '2026-11-21T12:00:00.000Z'
+const PUBLISHED = { keepsArchive: false, now: NOW }
+
 t.test('a published tag is taken over with its genome and asset; others stay', async t => {
   const source: RawConfig = {
     genomes: {
       g: {
         aliases: ['x'],
         access: 'controlled',
+        licence: 'CC0-1.0',
         assets: { a: { default_tag: 't', tags: { t: { asset_path: 'a' }, u: {} } } },
       },
     },
@@ -199,16 +203,128 @@ t.test('a published tag is taken over with its genome and asset; others stay', a
   const target: RawConfig = {
     genomes: { g: { study: 'S', assets: { a: { tags: { old: {} } }, b: {} } } },
   }
-  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 't' })
+  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 't', ...PUBLISHED })
   const wanted = {
     g: {
       study: 'S',
       aliases: ['x'],
       access: 'controlled',
-      assets: { a: { default_tag: 't', tags: { old: {}, t: { asset_path: 'a' } } }, b: {} },
+      licence: 'CC0-1.0',
+      assets: {
+        a: { default_tag: 't', tags: { old: {}, t: { asset_path: 'a', published_at: NOW } } },
+        b: {},
+      },
     },
   }
   t.same(target.genomes, wanted)
-  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 'gone' })
+  recordPublished(target, source, { genome: 'g', asset: 'a', tag: 'gone', ...PUBLISHED })
   t.same(target.genomes, wanted)
 })
+
+t.test(
+  'when a tag was published, whether it is withdrawn and a kept archive are what the store says',
+  async t => {
+    const archive = (digest: string) => ({
+      archive_digest: digest.repeat(32),
+      archive_size: '1.00 KB',
+    })
+    const tags = (target: RawConfig) => target.genomes?.g?.assets?.a?.tags
+    const source: RawConfig = {
+      genomes: {
+        g: {
+          assets: {
+            a: {
+              tags: {
+                t: {
+                  ...archive('1'),
+                  release: '110',
+                  published_at: 'made up',
+                  withdrawn: { reason: 'x', at: 'y' },
+                },
+              },
+            },
+          },
+        },
+      },
+    }
+    const name = { genome: 'g', asset: 'a', tag: 't' }
+    const target = (t: object): RawConfig => ({
+      genomes: { g: { assets: { a: { tags: { t } } } } },
+    })
+    const again = target({ ...archive('1'), published_at: 'before' })
+    recordPublished(again, source, { ...name, ...PUBLISHED })
+    t.same(tags(again)?.t, { ...archive('1'), release: '110', published_at: 'before' })
+    const old = target(archive('1'))
+    recordPublished(old, source, { ...name, ...PUBLISHED })
+    t.same(tags(old)?.t, { ...archive('1'), release: '110' }, 'nobody knows when it was published')
+    const withdrawn = { reason: 'wrong', at: 'then' }
+    const kept = target({
+      ...archive('2'),
+      legacy_archive_digest: '3',
+      published_at: 'before',
+      withdrawn,
+    })
+    recordPublished(kept, source, { ...name, now: NOW, keepsArchive: true })
+    t.same(tags(kept)?.t, {
+      ...archive('2'),
+      legacy_archive_digest: '3',
+      release: '110',
+      published_at: 'before',
+      withdrawn,
+    })
+    const nothing = target({})
+    recordPublished(nothing, source, { ...name, now: NOW, keepsArchive: true })
+    t.same(tags(nothing)?.t, { ...archive('1'), release: '110', published_at: NOW })
+  },
+)
+
+t.test(
+  'licence and origin follow the source on every level, and stay where it says nothing',
+  async t => {
+    const source: RawConfig = {
+      genomes: {
+        g: {
+          licence: 'MIT',
+          assets: { a: { license: 'CC0-1.0', tags: { t: { source: 'UCSC' } } } },
+        },
+      },
+    }
+    const target: RawConfig = {
+      genomes: {
+        g: {
+          citation: 'by hand',
+          assets: {
+            a: {
+              licence: 'old',
+              tags: { t: { accession: 'GCA_1', withdrawn: { reason: 'r', at: 'a' } } },
+            },
+          },
+        },
+      },
+    }
+    const followed = structuredClone(target)
+    followSource(followed, source)
+    t.match(followed.genomes, {
+      g: {
+        licence: 'MIT',
+        citation: 'by hand',
+        assets: { a: { tags: { t: { source: 'UCSC', accession: 'GCA_1' } } } },
+      },
+    })
+    const { licence, license } = followed.genomes?.g?.assets?.a ?? {}
+    t.same({ licence, license }, { licence: undefined, license: 'CC0-1.0' }, 'one spelling is left')
+    recordArchive(target, source, { ...ARCHIVED })
+    t.match(target.genomes, {
+      g: {
+        licence: 'MIT',
+        citation: 'by hand',
+        assets: {
+          a: {
+            license: 'CC0-1.0',
+            tags: { t: { source: 'UCSC', accession: 'GCA_1', withdrawn: { reason: 'r' } } },
+          },
+        },
+      },
+    })
+  },
+)

@@ -13,6 +13,7 @@ import {
 } from '../../domain/catalogue.ts'
 import { NotInCatalogue } from '../../domain/errors.ts'
 import type { VisibleCatalogue } from '../../domain/visible-catalogue.ts'
+import type { WithdrawnEntry } from '../../domain/withdrawal.ts'
 import type { Blob } from '../../storage/blob.ts'
 
 /** What a blob is a part of. */
@@ -82,6 +83,22 @@ export class VisibleFolder {
     return this.#folder.contents
       .replaced(digest)
       .find(replaced => this.#entryAt(replaced).length > 0)?.by
+  }
+
+  /** The withdrawn tag that an archive or file with this digest belongs to. */
+  withdrawnWith(digest: string): WithdrawnEntry | undefined {
+    const { withdrawn } = this.#catalogue
+    const { contents } = this.#folder
+    const md5 = this.#folder.md5OfSha256(digest) ?? digest
+    const places: TagAddress[] = [
+      ...contents.archives(digest),
+      ...contents.files(digest),
+      ...contents.replaced(digest),
+    ]
+    const found = places.flatMap(
+      ({ genome, asset, tag }) => withdrawn.tag(genome, asset, tag) ?? [],
+    )
+    return withdrawn.archive(md5) ?? found[0]
   }
 
   /** The archive whose computed sha256 this is, by its md5. */

@@ -2,6 +2,7 @@
 import { html } from 'ghtml'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { nameOf } from '../../domain/genome.ts'
+import { PROVENANCE_FIELDS, type ProvenanceField, provenanceOf } from '../../domain/provenance.ts'
 import type { PageSettings } from '../app-settings.ts'
 import { framed } from './frame.ts'
 import { assetPath, genomePath, relativePath } from './links.ts'
@@ -46,10 +47,37 @@ function attributes(settings: PageSettings, entry: CatalogueEntry, facts: AssetP
 <dt>Archive md5</dt><dd><code>${tag.archiveDigest}</code></dd>
 !${tag.legacyArchiveDigest === '' ? '' : html`<dt>Archive md5 (API v1, v2)</dt><dd><code>${tag.legacyArchiveDigest}</code></dd>`}
 <dt>Folder</dt><dd><code>${tag.assetPath}</code></dd>
+!${provenance(entry)}
 <dt>Seek keys</dt><dd>!${keys.length === 0 ? 'none' : html`<ul>!${keys.map(([key, path]) => html`<li>${key}: <code>${path}</code></li>`)}</ul>`}</dd>
 <dt>Parents</dt><dd>!${relatives(settings, tag.parents, facts)}</dd>
 <dt>Children</dt><dd>!${relatives(settings, tag.children, facts)}</dd>
 </dl>`
+}
+
+const LABELS: Readonly<Record<ProvenanceField, string>> = {
+  licence: 'Licence',
+  redistribute: 'Redistribution',
+  source: 'Source',
+  release: 'Release',
+  accession: 'Accession',
+  citation: 'Citation',
+}
+
+/** Rows of what is known of licence and origin. */
+function provenance(entry: CatalogueEntry): string {
+  const said = provenanceOf(entry)
+  const rows = PROVENANCE_FIELDS.flatMap(field => {
+    const value = said[field]
+    return value === undefined ? [] : [html`<dt>${LABELS[field]}</dt><dd>!${linked(value)}</dd>`]
+  })
+  return html`!${rows}`
+}
+
+/** A text, as a link where it is a URL. */
+function linked(text: string): string {
+  return /^https?:\/\/\S+$/i.test(text)
+    ? html`<a href="${text}" rel="nofollow">${text}</a>`
+    : html`${text}`
 }
 
 function relatives(

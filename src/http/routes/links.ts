@@ -10,6 +10,7 @@ import { json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
 import { bytesResponses, parametersOf, responseOf } from '../schemas.ts'
+import { refuseWithdrawn } from '../withdrawn.ts'
 import { nativeEntry } from './native-asset.ts'
 import { problems } from './native-lists.ts'
 
@@ -71,7 +72,9 @@ export function linkRoutes(app: FastifyInstance, parts: RouteParts, access: Acce
     const { link, name } = request.params as { link: string; name: string }
     const grant = readLink(await access.linkKey(), link)
     attend(request, access, await issuerOf(access, grant, request))
-    const { folder, catalogue } = parts.generationFor(request)
+    const generation = parts.generationFor(request)
+    const { folder, catalogue } = generation
+    refuseWithdrawn(generation, grant.genome, grant.asset, grant.tag)
     const entry = catalogue.entry(grant.genome, grant.asset, grant.tag)
     const blob = await grantedBlob(folder, entry, grant, name)
     return deliver(request, reply, blob, { filename: name, data: true, staysHere: true })

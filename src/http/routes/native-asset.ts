@@ -2,11 +2,13 @@
 import type { FastifyRequest } from 'fastify'
 import { type CatalogueEntry, registryPathOf } from '../../domain/catalogue.ts'
 import { InvalidParameter, NotInCatalogue } from '../../domain/errors.ts'
-import { defaultTagOf, type Genome } from '../../domain/genome.ts'
+import { defaultTagOf, type Genome, tagNamed } from '../../domain/genome.ts'
 import { parseSize } from '../../domain/human-size.ts'
+import { mayRedistribute, provenanceOf } from '../../domain/provenance.ts'
 import { isReserved } from '../../domain/reserved-words.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { assetPath, genomePath } from '../pages/links.ts'
+import { refuseWithdrawn } from '../withdrawn.ts'
 
 /**
  * The genome of a native URL: an alias or any of its digests. Reserved words name fixed paths, never a genome.
@@ -23,14 +25,13 @@ export function nativeGenome(generation: VisibleGeneration, name: string): Genom
 /**
  * The tag that `/{genome}/assets/{asset}` names, with `asset:tag` or `?tag=`.
  *
- * @throws NotInCatalogue; InvalidParameter when two different tags are named
+ * @throws NotInCatalogue; TagWithdrawn; InvalidParameter when two different tags are named
  */
 export function nativeEntry(
   generation: VisibleGeneration,
   request: FastifyRequest,
 ): CatalogueEntry {
   const { genome: genomeName, asset: typed } = request.params as { genome: string; asset: string }
-  const genome = nativeGenome(generation, genomeName)
   const colon = typed.indexOf(':')
   const assetName = colon === -1 ? typed : typed.slice(0, colon)
   const inPath = colon === -1 ? undefined : typed.slice(colon + 1)
@@ -39,6 +40,10 @@ export function nativeEntry(
     const message = `the path names tag '${inPath}', the query tag '${inQuery}'; give one`
     throw new InvalidParameter('tag', message)
   }
+  if (!isReserved(genomeName)) {
+    refuseWithdrawn(generation, genomeName, assetName, inPath ?? inQuery)
+  }
+  const genome = nativeGenome(generation, genomeName)
   const asset = genome.assets.get(assetName)
   if (asset === undefined) {
     const names = [...genome.assets.keys()].join(', ')
@@ -46,7 +51,7 @@ export function nativeEntry(
     throw new NotInCatalogue('unknown-asset', assetName, message)
   }
   const tagName = inPath ?? inQuery ?? defaultTagOf(asset)
-  const tag = asset.tags.get(tagName)
+  const tag = tagNamed(asset, tagName)
   if (tag === undefined) {
     const names = [...asset.tags.keys()].join(', ')
     const message = `${genomeName}/${assetName} has no tag '${tagName}' here; it has ${names}`
@@ -77,6 +82,7 @@ export async function assetRecord(
 ): Promise<object> {
   const { genome, asset, tag } = entry
   const { file, known } = await folder.facts(entry)
+  const said = provenanceOf(entry)
   return {
     registry_path: registryPathOf(entry),
     genome: { digest: genome.digest, aliases: genome.aliases },
@@ -95,6 +101,12 @@ export async function assetRecord(
       modified: file === undefined ? null : new Date(file.modifiedMs).toISOString(),
       url: absolute(assetPath(entry, '/archive')),
     },
+    licence: said.licence ?? null,
+    redistribute: mayRedistribute(said) ?? null,
+    source: said.source ?? null,
+    release: said.release ?? null,
+    accession: said.accession ?? null,
+    citation: said.citation ?? null,
     seek_keys: tag.seekKeys,
     parents: tag.parents,
     children: tag.children,

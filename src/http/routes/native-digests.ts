@@ -9,6 +9,7 @@ import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { RouteParts } from '../app-settings.ts'
 import { deliver } from '../deliver.ts'
 import { archiveResponses, parametersOf, responseOf } from '../schemas.ts'
+import { withdrawnError } from '../withdrawn.ts'
 import { problems } from './native-lists.ts'
 
 // Seconds after which the background check may have found what is not known yet.
@@ -17,7 +18,9 @@ const RETRY_AFTER = 10
 /** Registers `/archives/{digest}` and `/objects/{digest}`. */
 export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): void {
   const archive = schemaOf('get_archive_by_digest', 'An archive by its digest', {
-    410: problem('Repacked: the same files are in another archive (code archive-replaced)'),
+    410: problem(
+      'Repacked: the same files are in another archive (code archive-replaced); or withdrawn (code withdrawn)',
+    ),
   })
   app.get('/archives/:digest', { schema: archive }, async (request, reply) => {
     const { digest } = request.params as { digest: string }
@@ -49,9 +52,10 @@ export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): voi
 
 /** Any archive the folder can make with this md5 or sha256: as stored, alias-named, or of refgenie 1.x. */
 async function archiveOf(
-  { catalogue, folder }: VisibleGeneration,
+  generation: VisibleGeneration,
   digest: string,
 ): Promise<{ blob: Blob; filename: string }> {
+  const { catalogue, folder } = generation
   const match = isSha256(digest)
     ? folder.archiveBySha256(digest)
     : isMd5(digest)
@@ -69,21 +73,29 @@ async function archiveOf(
   }
   const replacement = folder.replacementOf(digest)
   if (replacement !== undefined) throw new ArchiveReplaced(digest, replacement)
+  const withdrawn = folder.withdrawnWith(digest)
+  if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
   throw unknown(folder.isComplete, 'archive', digest, 'the md5 or sha256 of an archive')
 }
 
-async function indexOf({ catalogue, folder }: VisibleGeneration, digest: string): Promise<Blob> {
+async function indexOf(generation: VisibleGeneration, digest: string): Promise<Blob> {
+  const { catalogue, folder } = generation
   const match = catalogue.archive(digest)
   if (match?.form === 'stored') return folder.index(match)
+  const withdrawn = folder.withdrawnWith(digest)
+  if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
   throw unknown(folder.isComplete, 'archive', digest, 'the md5 of an archive as it is stored')
 }
 
-async function objectOf({ folder }: VisibleGeneration, digest: string): Promise<Blob> {
+async function objectOf(generation: VisibleGeneration, digest: string): Promise<Blob> {
+  const { folder } = generation
   for (const { entry, path } of folder.filesWith(digest)) {
     const blob = await folder.file(entry, path)
     if (blob.digests.sha256 === digest) return blob
     await blob.close()
   }
+  const withdrawn = folder.withdrawnWith(digest)
+  if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
   throw unknown(folder.isComplete, 'file', digest, 'the sha256 of a file')
 }
 
@@ -111,9 +123,9 @@ function schemaOf(operationId: string, summary: string, more: object = {}): obje
     querystring: Type.Object({}),
     response: {
       ...archiveResponses('The bytes'),
-      ...more,
       503: problem('Damaged or missing, or digests still pending'),
       ...problems(),
+      ...more,
     },
   }
 }

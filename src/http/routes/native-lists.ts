@@ -160,5 +160,6 @@ export function problems(): object {
   return {
     400: problem('A parameter cannot be understood'),
     404: problem('Not in the catalogue'),
+    410: problem('Withdrawn (code withdrawn)'),
   }
 }

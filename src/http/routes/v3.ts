@@ -338,9 +338,10 @@ function fileAddress(call: RefgenieCall): string {
   const prefix = call.generation.folder.isControlled(entry)
     ? undefined
     : classPrefix(catalogue, call.query('remoteClass') ?? REMOTE_CLASS)
-  if (prefix !== undefined) return `${prefix}/${entry.genome.digest}/${asset}__${tag}/${inFolder}`
+  const { name } = entry.tag
+  if (prefix !== undefined) return `${prefix}/${entry.genome.digest}/${asset}__${name}/${inFolder}`
   const file = inFolder.split('/').map(encodeURIComponent).join('/')
   return call.absolute(
-    `/${entry.genome.digest}/assets/${encodeURIComponent(asset)}/files/${file}?tag=${encodeURIComponent(tag)}`,
+    `/${entry.genome.digest}/assets/${encodeURIComponent(asset)}/files/${file}?tag=${encodeURIComponent(name)}`,
   )
 }
