@@ -4,6 +4,7 @@ import { withConfigLock } from '../config/config-lock.ts'
 import { type ReadPolicy, readPolicy } from '../config/policy.ts'
 import { AccessTable } from '../domain/access.ts'
 import { Catalogue, type CatalogueSource } from '../domain/catalogue.ts'
+import { ReleaseSet } from '../domain/release.ts'
 import { CachingStore } from '../storage/caching-store.ts'
 import { FileStore } from '../storage/file-store.ts'
 import type { Store } from '../storage/store.ts'
@@ -21,6 +22,7 @@ import { IndexShelf } from './index-shelf.ts'
 import { type CacheSettings, openPublished } from './open-published.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
 import { CURRENT_KEY, readPublished } from './published.ts'
+import { type ReleaseFiles, releaseListing, releasesIn } from './releases.ts'
 import { findServerConfig, type ServerConfig } from './server-config.ts'
 
 /** One catalogue with its files; immutable, so a request that holds one never sees two. */
@@ -31,6 +33,10 @@ export interface Generation {
   readonly source: CatalogueSource
   /** What is controlled. */
   readonly access: AccessTable
+  /** Releases, for nobody's eyes either. */
+  readonly releases: ReleaseSet
+  /** The files that they were read from. */
+  readonly releaseFiles: ReleaseFiles
   readonly folder: ArchiveFolder
   readonly store: Store
   readonly places: ArchivePlaces
@@ -79,16 +85,27 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
   const { config, archiveFolder } = found
   const policy = source.policy === undefined ? undefined : await readPolicy(source.policy)
   const parts = partsFor(source, archiveFolder, { previous, published: store?.store })
+  const same = previous?.store === parts.store ? previous : undefined
+  const releaseFiles = await releasesIn(parts.store, same?.releaseFiles)
+  const { genomes } = config
+  const sources = { marks: found.marks, ...(policy && { policy }) }
   return {
     catalogue: new Catalogue(config),
     source: config,
-    access: new AccessTable(config.genomes, { configs: found.marks, ...(policy && { policy }) }),
+    access: new AccessTable(genomes, { configs: found.marks, ...(policy && { policy }) }),
+    releases: new ReleaseSet(releaseFiles.releases, { genomes, ...sources }),
+    releaseFiles,
     folder: new ArchiveFolder(parts),
     ...parts,
     configFile: config.file,
     files: policy === undefined ? found.files : [...found.files, policy.file],
     archiveFolder,
-    notes: [...found.notes, ...config.warnings, ...strayNames(config, policy)],
+    notes: [
+      ...found.notes,
+      ...config.warnings,
+      ...strayNames(config, policy),
+      ...releaseFiles.notes,
+    ],
     settings: found.settings,
     loadedAt,
   }
@@ -192,12 +209,17 @@ export class Depot {
    * @throws StorageFailed when a store cannot be asked
    */
   async sourceState(): Promise<SourceState> {
-    const { files, store } = this.#current
+    const { files, store, releaseFiles } = this.#current
     const state = await stateOfFiles(files)
-    if (this.#source.store === undefined) return state
+    const listing = await releaseListing(store).catch(() => releaseFiles.listing)
+    const newest = listing === releaseFiles.listing ? state.newest : Number.POSITIVE_INFINITY
+    const text = `${state.text} ${listing}`
+    if (this.#source.store === undefined) return { text, newest }
     const pointer = await store.identify(CURRENT_KEY)
-    const text = `${state.text} ${pointer?.inode} ${pointer?.modifiedMs}`
-    return { text, newest: Math.max(state.newest, pointer?.modifiedMs ?? 0) }
+    return {
+      text: `${text} ${pointer?.inode} ${pointer?.modifiedMs}`,
+      newest: Math.max(newest, pointer?.modifiedMs ?? 0),
+    }
   }
 
   /** The generation that counts now; take it once a request. */

@@ -12,6 +12,11 @@ export function text(value: string): Blob {
   return memoryBlob(value, 'text/plain; charset=utf-8')
 }
 
+/** A table with tabs between its cells. */
+export function table(value: string): Blob {
+  return memoryBlob(value, 'text/tab-separated-values; charset=utf-8')
+}
+
 /** A page. */
 export function html(value: string): Blob {
   return memoryBlob(value, 'text/html; charset=utf-8')

@@ -22,6 +22,7 @@ import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
 import { privateRoutes } from './routes/private-api.ts'
+import { releaseRoutes } from './routes/releases.ts'
 import { systemRoutes } from './routes/system.ts'
 import { v1Routes, v2Routes } from './routes/v2.ts'
 import { v3Routes } from './routes/v3.ts'
@@ -97,6 +98,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
+    releaseRoutes(routes, parts)
     linkRoutes(routes, parts, access)
     loginRoutes(routes, parts, access)
     adminRoutes(routes, parts, access)

@@ -152,6 +152,43 @@ const ASSET_PAGE = Type.Object(
   { $id: 'AssetPage' },
 )
 
+const RELEASE_SUMMARY = Type.Object(
+  {
+    name: Type.String(),
+    description: nullable(Type.String()),
+    created: Type.String({ format: 'date-time' }),
+    generation: nullable(Type.Integer({ description: 'Generation of a store it was made from' })),
+    entry_count: Type.Integer({ description: 'Number of its archives' }),
+    url: Type.String({ format: 'uri' }),
+  },
+  { $id: 'ReleaseSummary' },
+)
+
+const RELEASE_ENTRY = Type.Object(
+  {
+    registry_path: Type.String({ description: 'genome digest/asset:tag' }),
+    genome: Type.Object({ digest: Type.String(), aliases: Type.Array(Type.String()) }),
+    asset: Type.String(),
+    tag: Type.String(),
+    asset_digest: Type.String(),
+    archive: Type.Object({
+      md5: Type.String(),
+      sha256: Type.String(),
+      size: Type.Integer({ description: 'Bytes' }),
+      url: Type.String({ format: 'uri' }),
+    }),
+    available: Type.Boolean({ description: 'True when this server serves the archive now' }),
+    withdrawn: nullable(
+      Type.Object({
+        reason: Type.String(),
+        at: Type.String({ format: 'date-time' }),
+        successor: nullable(Type.String({ description: 'Registry path' })),
+      }),
+    ),
+  },
+  { $id: 'ReleaseEntry', description: 'One archive of a release' },
+)
+
 /** Schemas to register with the app, referred to by `$ref`. */
 export const SHARED_SCHEMAS: readonly TSchema[] = [
   TAG,
@@ -162,6 +199,8 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
   GENOME_SUMMARY,
   ASSET_RECORD,
   ASSET_PAGE,
+  RELEASE_SUMMARY,
+  RELEASE_ENTRY,
 ]
 
 /** What may stand in a path, by placeholder. */
@@ -173,7 +212,8 @@ const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
   alias: Type.String({ description: 'Alias of the genome' }),
   digest: Type.String({ description: 'md5 or sha256 of the archive, in hex' }),
   link: Type.String({ description: 'Signed part of a short-lived link' }),
-  name: Type.String({ description: 'Name of a file, or of a token' }),
+  name: Type.String({ description: 'Name of a file, of a token, or of a release' }),
+  to: Type.String({ description: 'Name of another release' }),
   path: Type.String({ description: 'Path of the file below the folder of the asset' }),
 }
 

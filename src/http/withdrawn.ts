@@ -1,5 +1,6 @@
 /** What is said of withdrawn tags: that they were there, why they are gone, and what took their place. */
 import { registryPathOf } from '../domain/catalogue.ts'
+import type { Withdrawal } from '../domain/genome.ts'
 import { TagWithdrawn } from '../domain/publication-errors.ts'
 import type { WithdrawnEntry } from '../domain/withdrawal.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
@@ -22,15 +23,21 @@ export function refuseWithdrawn(
 
 /** The error of a withdrawn tag; a successor that the caller may not see is left out. */
 export function withdrawnError(
-  { catalogue }: VisibleGeneration,
+  generation: VisibleGeneration,
   { entry, withdrawal }: WithdrawnEntry,
 ): TagWithdrawn {
-  const { reason, successor = '' } = withdrawal
+  const successor = knownSuccessor(generation, withdrawal)
+  return new TagWithdrawn(registryPathOf(entry), withdrawal.reason, successor)
+}
+
+/** Registry path of what took the place of a withdrawn tag, where the caller may know it. */
+export function knownSuccessor(
+  { catalogue }: VisibleGeneration,
+  { successor = '' }: Withdrawal,
+): string | undefined {
   const [genome, asset, tag] = namesIn(successor)
-  const known =
-    catalogue.entry(genome, asset, tag) !== undefined ||
-    catalogue.withdrawn.tag(genome, asset, tag) !== undefined
-  return new TagWithdrawn(registryPathOf(entry), reason, known ? successor : undefined)
+  const listed = catalogue.entry(genome, asset, tag) !== undefined
+  return listed || catalogue.withdrawn.tag(genome, asset, tag) !== undefined ? successor : undefined
 }
 
 /** What the body of a problem says of a withdrawal, for programs. */

@@ -79,7 +79,7 @@ t.test('a policy that cannot be understood is refused with file, line and key', 
       'genomes:\n  t7:\n    acess: controlled\n',
       /policy\.yaml:3: genomes\.t7\.acess is unknown; allowed: access, study, assets/,
     ],
-    ['genome: {}', /genome is unknown; allowed: default, genomes, studies/],
+    ['genome: {}', /genome is unknown; allowed: default, require, genomes, studies/],
     [
       'genomes:\n  t7:\n    assets:\n      fasta:\n        tag: {}\n',
       /:5: genomes\.t7\.assets\.fasta\.tag is unknown/,

@@ -4,11 +4,13 @@ import type { Generation } from '../../archive/depot.ts'
 import { NO_RIGHTS, type Rights } from '../../domain/rights.ts'
 import { type VisibleCatalogue, visibleTo } from '../../domain/visible-catalogue.ts'
 import { VisibleFolder } from './visible-folder.ts'
+import { VisibleReleases } from './visible-releases.ts'
 
 /** What routes see of a generation. */
 export interface VisibleGeneration {
   readonly catalogue: VisibleCatalogue
   readonly folder: VisibleFolder
+  readonly releases: VisibleReleases
   readonly loadedAt: Date
   /** True when there is anything that not everybody may see. */
   readonly restricts: boolean
@@ -55,11 +57,12 @@ function newViews(generation: Generation): Views {
 
 /** The view of a generation for these rights. */
 function viewOf(generation: Generation, rights: Rights): VisibleGeneration {
-  const { access, folder, loadedAt } = generation
+  const { access, folder, loadedAt, releases } = generation
   const catalogue = visibleTo(rights, generation)
   return {
     catalogue,
     folder: new VisibleFolder({ folder, access, catalogue }),
+    releases: new VisibleReleases(releases, hiddenFrom(generation, rights)),
     loadedAt,
     restricts: access.restricts,
   }
@@ -70,9 +73,14 @@ function mostViews({ catalogue }: Generation): number {
 }
 
 /** Equal for rights from which the same is hidden. */
-function signOf({ access, source }: Generation, rights: Rights): string {
-  const hidden = [...access.hiddenFrom(rights, source.genomes)]
+function signOf(generation: Generation, rights: Rights): string {
+  const hidden = [...hiddenFrom(generation, rights)]
   return createHash('sha256').update(hidden.join('\n')).digest('base64url')
+}
+
+/** What these rights do not reach, of what is served and of what is in releases only. */
+function hiddenFrom({ access, source, releases }: Generation, rights: Rights): Set<string> {
+  return new Set([...access.hiddenFrom(rights, source.genomes), ...releases.hiddenFrom(rights)])
 }
 
 /** Puts a value at the young end of a map and drops the oldest one when there are too many. */

@@ -37,6 +37,7 @@ export function framed({ settings, title, body }: Frame): string {
 <nav aria-label="Main">
 <a href="${base}/genomes">Genomes</a>
 <a href="${base}/assets">Assets</a>
+<a href="${base}/releases">Releases</a>
 <a href="${base}/docs">API</a>
 <a href="${base}/redoc">Reference</a>
 !${access(settings)}

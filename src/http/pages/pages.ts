@@ -3,13 +3,16 @@ import type { FastifyRequest } from 'fastify'
 import type { AssetQuery, Page } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { type Genome, nameOf } from '../../domain/genome.ts'
+import type { Release } from '../../domain/release.ts'
 import { accessOf, callerOf } from '../access/caller.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { PageSettings, RouteParts } from '../app-settings.ts'
+import { stateOf } from '../release-content.ts'
 import { readSideJson } from '../side-json.ts'
 import { assetPage } from './asset-page.ts'
 import { genomePage, genomesPage } from './genome-pages.ts'
 import { assetPath } from './links.ts'
+import { releasePage, releasesPage } from './release-pages.ts'
 import { searchPage } from './search-page.ts'
 
 /** The pages as routes ask for them; each answers whole HTML. */
@@ -18,6 +21,8 @@ export interface Pages {
   genome(genome: Genome): string
   asset(generation: VisibleGeneration, entry: CatalogueEntry): Promise<string>
   search(query: AssetQuery, page: Page<CatalogueEntry>): string
+  releases(releases: readonly Release[]): string
+  release(generation: VisibleGeneration, release: Release): string
 }
 
 /** What every page of a request is made with. */
@@ -55,5 +60,12 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
       })
     },
     search: (query, page) => searchPage(settings(), query, page),
+    releases: releases => releasesPage(settings(), releases),
+    release: (generation, release) =>
+      releasePage(
+        settings(),
+        release,
+        release.entries.map(entry => stateOf(generation, entry)),
+      ),
   }
 }
