@@ -54,7 +54,7 @@ export function formatRelease(release: Release): string {
 }
 
 /** Reads a release; undefined for what is none of this version, or has another name. */
-export function parseRelease(text: string, name: string): Release | undefined {
+function parseRelease(text: string, name: string): Release | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -35,12 +35,11 @@ export async function requiredBy({
   return policy === '' ? [] : (await readPolicy(policy)).require
 }
 
-/** The flag of the policy that says what must be known of a tag before it is published. */
-export function policyOption(): Option {
-  return new Option(
-    '--policy <FILE>',
-    'policy whose `require` names what a tag must say of its licence and origin',
-  ).env('REFDEPOT_POLICY')
+/** The flag that names a policy. */
+export function policyOption(
+  description = 'policy whose `require` names what a tag must say of its licence and origin',
+): Option {
+  return new Option('--policy <FILE>', description).env('REFDEPOT_POLICY')
 }
 
 /** Gives a command the flags of {@link TargetFlags}. */

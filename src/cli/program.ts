@@ -6,6 +6,7 @@ import { archiveCommands } from './archive-commands.ts'
 import { type CheckOptions, runCheck } from './check.ts'
 import { configCommands } from './config-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { releaseCommands } from './release-commands.ts'
 import { runServe } from './serve.ts'
 import { storeCommands } from './store-commands.ts'
 import { packageVersion } from './version.ts'
@@ -41,6 +42,7 @@ export async function runProgram(
   configCommands(program, settle)
   accessCommands(program, settle)
   storeCommands(program, settle)
+  releaseCommands(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

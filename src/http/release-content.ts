@@ -1,7 +1,7 @@
 /** Releases as answers: JSON values and a table. */
 
 import { NotInCatalogue } from '../domain/errors.ts'
-import type { Release, ReleaseEntry } from '../domain/release.ts'
+import { diffReleases, type Release, type ReleaseEntry } from '../domain/release.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
 import { knownSuccessor } from './withdrawn.ts'
 
@@ -57,8 +57,30 @@ export function releaseRecord(
   }
 }
 
+/** The JSON of what differs between two releases. */
+export function diffRecord(
+  generation: VisibleGeneration,
+  from: Release,
+  to: Release,
+  absolute: Absolute,
+): object {
+  const { added, removed, changed } = diffReleases(from.entries, to.entries)
+  const record = (entry: ReleaseEntry) => entryRecord(generation, entry, absolute)
+  return {
+    from: from.name,
+    to: to.name,
+    added: added.map(record),
+    removed: removed.map(record),
+    changed: changed.map(pair => ({
+      registry_path: pair.to.registry_path,
+      from: record(pair.from),
+      to: record(pair.to),
+    })),
+  }
+}
+
 /** The JSON of one archive of a release, with what has become of it. */
-export function entryRecord(
+function entryRecord(
   generation: VisibleGeneration,
   entry: ReleaseEntry,
   absolute: Absolute,

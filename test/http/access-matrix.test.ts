@@ -25,7 +25,12 @@ async function twoServers(t: Test, view: Viewing = sharedViews()) {
   )
   const without = await startApp(
     t,
-    { config: folder.without, archiveFolder, policy },
+    {
+      config: folder.without,
+      archiveFolder: folder.withoutFolder,
+      allowedRoots: [archiveFolder],
+      policy,
+    },
     {},
     { ...access, state: new LazyState(folder.state) },
   )

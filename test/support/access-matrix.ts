@@ -5,7 +5,16 @@
  * answers must be the same to the last byte.
  */
 import type { FastifyInstance, InjectOptions } from 'fastify'
-import { type ControlledFolder, HUSH, PANEL, PANEL_TAG, SECRET_TAG } from './controlled-folder.ts'
+import {
+  type ControlledFolder,
+  HUSH,
+  OLD_TAG,
+  PANEL,
+  PANEL_TAG,
+  RELEASES,
+  RETRACTED_TAG,
+  SECRET_TAG,
+} from './controlled-folder.ts'
 import { T7 } from './genome-fixtures.ts'
 
 /** One request, and what it asks for. */
@@ -43,6 +52,7 @@ export const LISTS_MORE: ReadonlySet<string> = new Set([
   '/genomes',
   '/assets',
   '/readyz',
+  '/releases',
 ])
 
 /** Routes that say nothing of any genome; the administration is guarded by rights of its own, and tested for itself. */
@@ -81,6 +91,7 @@ export function casesFor(method: string, url: string, folder: ControlledFolder):
   if (url === '/links/:link/:name') {
     return [{ route, request: { url: '/links/no.link/fasta__default.tgz' }, hidden: false }]
   }
+  if (method === 'GET' && url.startsWith('/releases/')) return casesOfReleases(route, url)
   if (method !== 'GET') {
     if (!SAYS_NOTHING.has(url)) throw new Error(`no case for ${route}`)
     return [
@@ -123,6 +134,23 @@ export function casesFor(method: string, url: string, folder: ControlledFolder):
   ]
 }
 
+/** Releases by name: one that holds nothing but what is hidden was never there. */
+function casesOfReleases(route: string, url: string): Case[] {
+  const names = [...Object.values(RELEASES), 'nothing']
+  const at = (name: string, to: string): Case => ({
+    route,
+    request: { url: url.replace(':name', name).replace(':to', to) },
+    hidden: name === RELEASES.secret || to === RELEASES.secret,
+  })
+  if (url === '/releases/:name') {
+    const asTable = names.map(name => at(`${name}?format=tsv`, ''))
+    return [...names.map(name => at(name, '')), ...asTable]
+  }
+  if (url === '/releases/:name/diff/:to')
+    return names.flatMap(name => names.map(to => at(name, to)))
+  throw new Error(`no case for ${route}`)
+}
+
 function filled(url: string, names: Names, hidden: boolean): Omit<Case, 'route'>[] {
   const path = url.replace(/:(\w+)|\*/g, (all, name) => {
     const value = names[name ?? all]
@@ -155,7 +183,10 @@ function namesFor(placeholders: readonly string[]): { hidden: Names[]; open: Nam
   }))
   const panel = inT7(PANEL, { tag: PANEL_TAG, seek_key: 'panel', '*': 'panel.bed' })
   const somatic = inT7('fasta', { tag: SECRET_TAG, seek_key: 'fasta', '*': `${T7}.fa` })
+  const retracted = inT7('fasta', { tag: RETRACTED_TAG, seek_key: 'fasta', '*': `${T7}.fa` })
   const open = [
+    ...inT7('fasta', { tag: OLD_TAG, seek_key: 'fasta', '*': `${T7}.fa` }),
+    ...inT7('fasta', { tag: 'latest', seek_key: 'fasta', '*': `${T7}.fa` }),
     ...inT7('fasta', { seek_key: 'fasta', '*': `${T7}.fa` }),
     ...inT7('index', { seek_key: 'index', '*': 'index.bin.gz' }),
     ...inT7('nothing', { seek_key: 'x', '*': 'x' }),
@@ -164,7 +195,7 @@ function namesFor(placeholders: readonly string[]): { hidden: Names[]; open: Nam
   // Without an asset among the placeholders only the genome can be hidden; with an asset alone, only its name.
   if (!placeholders.includes('asset')) return { hidden: ofHush, open }
   if (!placeholders.includes('genome')) return { hidden: panel, open }
-  return { hidden: [...ofHush, ...panel, ...somatic], open }
+  return { hidden: [...ofHush, ...panel, ...somatic, ...retracted], open }
 }
 
 /** An answer without what differs by nature: times, and links with their signature. */

@@ -1,7 +1,6 @@
 /** Routes of releases: all of them, one, and what differs between two. */
 import { type TSchema, Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { diffReleases } from '../../domain/release.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Blob } from '../../storage/blob.ts'
 import { html, json, table } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
@@ -9,7 +8,7 @@ import { deliver } from '../deliver.ts'
 import { wantsPage } from '../negotiate.ts'
 import { pagesFor } from '../pages/pages.ts'
 import {
-  entryRecord,
+  diffRecord,
   releaseNamed,
   releaseRecord,
   releaseSummary,
@@ -73,7 +72,7 @@ export function releaseRoutes(app: FastifyInstance, parts: RouteParts): void {
     'application/json': DIFF,
   })
   app.get('/releases/:name/diff/:to', { schema: diff }, (request, reply) =>
-    diffAnswer(parts, request, reply),
+    deliver(request, reply, diffAnswer(parts, request)),
   )
 }
 
@@ -88,29 +87,11 @@ function releaseAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   return json(releaseRecord(generation, release, path => parts.absolute(request, path)))
 }
 
-function diffAnswer(
-  parts: RouteParts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
+function diffAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const generation = parts.generationFor(request)
   const { name, to } = request.params as { name: string; to: string }
   const [before, after] = [releaseNamed(generation, name), releaseNamed(generation, to)]
-  const { added, removed, changed } = diffReleases(before.entries, after.entries)
-  const record = (entry: (typeof added)[number]) =>
-    entryRecord(generation, entry, path => parts.absolute(request, path))
-  const value = {
-    from: name,
-    to,
-    added: added.map(record),
-    removed: removed.map(record),
-    changed: changed.map(pair => ({
-      registry_path: pair.to.registry_path,
-      from: record(pair.from),
-      to: record(pair.to),
-    })),
-  }
-  return deliver(request, reply, json(value))
+  return json(diffRecord(generation, before, after, path => parts.absolute(request, path)))
 }
 
 function schemaOf(
