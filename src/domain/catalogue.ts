@@ -111,7 +111,8 @@ export class Catalogue {
   }
 
   /** The withdrawn tag that is meant when {@link entry} finds none: by name, or, of an asset that has nothing else, its default tag. */
-  withdrawnEntry(genome: string, asset: string, tag?: string): WithdrawnEntry | undefined {
+  withdrawnEntry(genomeName: string, asset: string, tag?: string): WithdrawnEntry | undefined {
+    const genome = this.genome(genomeName)?.digest ?? this.digestOfAlias(genomeName) ?? genomeName
     const named = tag === undefined ? undefined : this.withdrawn.tag(genome, asset, tag)
     if (named !== undefined || this.asset(genome, asset) !== undefined) return named
     return tag === undefined || tag === LATEST

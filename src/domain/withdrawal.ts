@@ -10,17 +10,13 @@ export interface WithdrawnEntry {
 
 /** The withdrawn tags of a catalogue, by name and by digest. */
 export class WithdrawnTags {
-  /** By digest and by alias; of equal aliases the last one counts, as in the catalogue. */
   readonly #genomes = new Map<string, Genome>()
   readonly #byPath = new Map<string, WithdrawnEntry>()
   readonly #byArchiveDigest = new Map<string, WithdrawnEntry>()
 
   /** @param genomes - with all their tags */
   constructor(genomes: readonly Genome[]) {
-    const having = genomes.filter(genome => this.#takeIn(genome))
-    for (const genome of having)
-      for (const alias of genome.aliases) this.#genomes.set(alias, genome)
-    for (const genome of having) this.#genomes.set(genome.digest, genome)
+    for (const genome of genomes) this.#takeIn(genome)
   }
 
   /** All of them, in config order. */
@@ -28,16 +24,15 @@ export class WithdrawnTags {
     return this.#byPath.values()
   }
 
-  /** The withdrawn tag with this name; the genome by digest or alias. */
-  tag(genomeName: string, asset: string, tag: string): WithdrawnEntry | undefined {
-    const genome = this.#genomes.get(genomeName)
-    return genome && this.#byPath.get(`${genome.digest}/${asset}:${tag}`)
+  /** The withdrawn tag with this name; the genome by digest. */
+  tag(genome: string, asset: string, tag: string): WithdrawnEntry | undefined {
+    return this.#byPath.get(`${genome}/${asset}:${tag}`)
   }
 
   /** The tag that was the default one of an asset of which everything is withdrawn; undefined when that one was not withdrawn. */
-  formerDefault(genomeName: string, assetName: string): WithdrawnEntry | undefined {
-    const asset = this.#genomes.get(genomeName)?.assets.get(assetName)
-    return asset && this.tag(genomeName, assetName, defaultTagOf(asset))
+  formerDefault(genome: string, assetName: string): WithdrawnEntry | undefined {
+    const asset = this.#genomes.get(genome)?.assets.get(assetName)
+    return asset && this.tag(genome, assetName, defaultTagOf(asset))
   }
 
   /** The withdrawn archive with this md5, as stored or with alias-named files. */
@@ -45,13 +40,12 @@ export class WithdrawnTags {
     return this.#byArchiveDigest.get(md5)
   }
 
-  #takeIn(genome: Genome): boolean {
-    let found = false
+  #takeIn(genome: Genome): void {
     for (const asset of genome.assets.values()) {
       for (const tag of asset.tags.values()) {
         const { withdrawal } = tag
         if (withdrawal === undefined) continue
-        found = true
+        this.#genomes.set(genome.digest, genome)
         const withdrawn = { entry: { genome, asset, tag }, withdrawal }
         this.#byPath.set(`${genome.digest}/${asset.name}:${tag.name}`, withdrawn)
         for (const md5 of [tag.archiveDigest, tag.legacyArchiveDigest]) {
@@ -59,7 +53,6 @@ export class WithdrawnTags {
         }
       }
     }
-    return found
   }
 }
 
