@@ -21,7 +21,7 @@ import { contentOf } from './published.ts'
 import { formatRelease, readRelease, releaseKey } from './releases.ts'
 
 /** What a release is made from. */
-export interface ReleaseSource extends WritableStore {
+export interface ReleaseSource extends Pick<WritableStore, 'store' | 'writer'> {
   readonly places: ArchivePlaces
   readonly genomes: readonly Genome[]
   /** What is controlled: a release says it of its archives. */
