@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -130,6 +131,23 @@ t.test(
     )
   },
 )
+
+t.test('what was archived anew while it was pushed is not published unseen', async t => {
+  const { to, place, machine } = await machines(t)
+  const made = await machine('first', { 'x:v1': 'one', 'x:v2': 'two' })
+  const onEvent = () => {
+    const text = readFileSync(made.serverConfig, 'utf8')
+    writeFileSync(
+      made.serverConfig,
+      text.replace(/archive_digest: \w{32}/, `archive_digest: ${'f'.repeat(32)}`),
+    )
+  }
+  await t.rejects(push(made, to, ['t7/x:v1'], { onEvent }), {
+    code: 'push-refused',
+    message: /x:v1 is not published: it was archived anew while it was pushed; push again/,
+  })
+  t.notOk((await readdir(place)).includes('current.json'))
+})
 
 t.test('of two machines that publish different content at once exactly one wins', async t => {
   const { to, machine } = await machines(t)

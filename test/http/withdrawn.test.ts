@@ -78,7 +78,7 @@ t.test(
       ...['t7', T7].flatMap(genome => below.map(path => `/${genome}/assets/fasta:v1${path}`)),
       '/t7/assets/fasta/archive?tag=v1',
       `/archives/${index.archive.md5}`,
-    `/archives/${index.archive.md5}/index`,
+      `/archives/${index.archive.md5}/index`,
       `/archives/${index.archive.sha256}`,
       `/archives/${index.views.legacy.t7?.md5}`,
       `/archives/${index.views.legacy.t7?.sha256}`,
