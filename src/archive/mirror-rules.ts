@@ -12,7 +12,7 @@ export const MIRROR_RULES: CacheRules = {
     if (key === CURRENT_KEY) return 'changing'
     // A push for a genome with a new alias adds digests of views.
     if (key.endsWith(INDEX_SUFFIX)) return 'settled'
-    return /^(?:archives|generations)\//.test(key) ? 'fixed' : 'passing'
+    return /^(?:archives|generations|releases)\//.test(key) ? 'fixed' : 'passing'
   },
   async proofOf(key, identity, read): Promise<Proof> {
     const md5 = ARCHIVE_KEY.exec(key)?.[1]
