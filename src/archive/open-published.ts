@@ -17,7 +17,7 @@ export interface CacheSettings {
 }
 
 /** Where a published store is. */
-export interface OriginPlace {
+export interface PublishedPlace {
   /** A folder, `s3://BUCKET/PREFIX`, or the URL of another server. */
   readonly place: string
   readonly allowedRoots?: readonly string[]
@@ -35,7 +35,7 @@ function isServerUrl(place: string): boolean {
  * @throws SettingInvalid for another server without a cache: what it sends could not be compared before it is given away; StorageFailed,
  *   StorageWriteFailed
  */
-export async function openPublished(published: OriginPlace): Promise<Store> {
+export async function openPublished(published: PublishedPlace): Promise<Store> {
   const { place, allowedRoots, cache } = published
   if (isServerUrl(place) && cache === undefined) {
     throw new SettingInvalid('--cache-folder', '', 'a folder for what is fetched from that server')

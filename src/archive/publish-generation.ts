@@ -15,7 +15,7 @@ import {
 import { carryWithdrawals } from './withdrawal-record.ts'
 
 /** Where archives are published. */
-export interface PushStore extends Pick<WritableStore, 'store' | 'writer'> {
+export interface PushStore extends WritableStore {
   /** Name of the place, for messages. */
   readonly place: string
 }

@@ -22,7 +22,7 @@ import { INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
 import { currentConfig, type PushStore, publishGeneration } from './publish-generation.ts'
 import { contentOf } from './published.ts'
 import { fateOf, type TagFate } from './published-tag.ts'
-import { recordPublished } from './server-record.ts'
+import { findTag, recordPublished } from './server-record.ts'
 
 /** What happens to one archive: it was sent, it is there already, or it is withdrawn (here or there) and stays so. */
 export interface PushEvent {
@@ -95,6 +95,11 @@ async function publishTags(
       const { keepsArchive } = await fateOf(published, entry, indexIn(target, entry))
       const { genome, asset, tag } = entry
       const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
+      // What was compared and sent is what is published.
+      if (findTag(source, name)?.archive_digest !== tag.archiveDigest) {
+        const reason = 'it was archived anew while it was pushed; push again'
+        throw new PushRefused(registryPathOf(entry), reason)
+      }
       recordPublished(config, source, { ...name, keepsArchive, now })
     }
   })

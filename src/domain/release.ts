@@ -151,7 +151,7 @@ function genomesOf(entries: readonly ReleaseEntry[], present: readonly Genome[])
   }
   return [...found].map(([digest, assets]) => ({
     digest,
-    aliases: [...(aliases.get(digest) ?? [])],
+    aliases: [...(aliases.get(digest) as ReadonlySet<string>)],
     folder: digest,
     assets: new Map([...assets].map(([name, tags]): [string, Asset] => [name, { name, tags }])),
   }))

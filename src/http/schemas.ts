@@ -1,5 +1,6 @@
 /** Schemas that more than one route answers with; they become components of the OpenAPI document. */
 import { type TSchema, Type } from '@sinclair/typebox'
+import { RELEASE_SCHEMAS } from './release-schemas.ts'
 
 const EXAMPLE_DIGEST = '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905'
 
@@ -155,43 +156,6 @@ const ASSET_PAGE = Type.Object(
   { $id: 'AssetPage' },
 )
 
-const RELEASE_SUMMARY = Type.Object(
-  {
-    name: Type.String(),
-    description: nullable(Type.String()),
-    created: Type.String({ format: 'date-time' }),
-    generation: nullable(Type.Integer({ description: 'Generation of a store it was made from' })),
-    entry_count: Type.Integer({ description: 'Number of its archives' }),
-    url: Type.String({ format: 'uri' }),
-  },
-  { $id: 'ReleaseSummary' },
-)
-
-const RELEASE_ENTRY = Type.Object(
-  {
-    registry_path: Type.String({ description: 'genome digest/asset:tag' }),
-    genome: Type.Object({ digest: Type.String(), aliases: Type.Array(Type.String()) }),
-    asset: Type.String(),
-    tag: Type.String(),
-    asset_digest: Type.String(),
-    archive: Type.Object({
-      md5: Type.String(),
-      sha256: Type.String(),
-      size: Type.Integer({ description: 'Bytes' }),
-      url: Type.String({ format: 'uri' }),
-    }),
-    available: Type.Boolean({ description: 'True when this server serves the archive now' }),
-    withdrawn: nullable(
-      Type.Object({
-        reason: Type.String(),
-        at: Type.String({ format: 'date-time' }),
-        successor: nullable(Type.String({ description: 'Registry path' })),
-      }),
-    ),
-  },
-  { $id: 'ReleaseEntry', description: 'One archive of a release' },
-)
-
 const NUMBERS = {
   downloads: Type.Integer({ description: 'Complete downloads of archives' }),
   bytes: Type.Integer({ description: 'Bytes sent of archives and of their files' }),
@@ -229,9 +193,8 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
   GENOME_SUMMARY,
   ASSET_RECORD,
   ASSET_PAGE,
-  RELEASE_SUMMARY,
-  RELEASE_ENTRY,
   DOWNLOAD_REPORT,
+  ...RELEASE_SCHEMAS,
 ]
 
 /** What may stand in a path, by placeholder. */

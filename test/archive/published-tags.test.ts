@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -14,7 +15,7 @@ import { type PushEvent, type PushOptions, pushArchives } from '../../src/archiv
 import { removeArchives } from '../../src/archive/remove-archives.ts'
 import { findTag } from '../../src/archive/server-record.ts'
 import { changeServerConfig, nameOfEntry, oneTag } from '../../src/archive/withdraw.ts'
-import { restoreTag, withdrawTag } from '../../src/archive/withdrawal-record.ts'
+import { carryWithdrawals, restoreTag, withdrawTag } from '../../src/archive/withdrawal-record.ts'
 import type { RawConfig } from '../../src/config/genome-config-schema.ts'
 import { rawConfigIn } from '../../src/config/raw-config.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
@@ -115,6 +116,16 @@ t.test(
       (text: string) =>
         text.replace('"entries":[', '"entries":[{"type":"link","path":"l","target":"x.txt"},'),
       (text: string) => text.replace('"entries":[', '"entries":[{"type":"folder","path":"f"},'),
+      (text: string) =>
+        text.replace(
+          /"entries":\[.*\],"views"/,
+          '"entries":[{"type":"link","path":"l","target":"x"}],"views"',
+        ),
+      (text: string) =>
+        text.replace(
+          /"entries":\[.*\],"views"/,
+          '"entries":[{"type":"folder","path":"f"}],"views"',
+        ),
       () => 'no index',
     ]) {
       const text = await readFile(index, 'utf8')
@@ -130,6 +141,23 @@ t.test(
     )
   },
 )
+
+t.test('what was archived anew while it was pushed is not published unseen', async t => {
+  const { to, place, machine } = await machines(t)
+  const made = await machine('first', { 'x:v1': 'one', 'x:v2': 'two' })
+  const onEvent = () => {
+    const text = readFileSync(made.serverConfig, 'utf8')
+    writeFileSync(
+      made.serverConfig,
+      text.replace(/archive_digest: \w{32}/, `archive_digest: ${'f'.repeat(32)}`),
+    )
+  }
+  await t.rejects(push(made, to, ['t7/x:v1'], { onEvent }), {
+    code: 'push-refused',
+    message: /x:v1 is not published: it was archived anew while it was pushed; push again/,
+  })
+  t.notOk((await readdir(place)).includes('current.json'))
+})
 
 t.test('of two machines that publish different content at once exactly one wins', async t => {
   const { to, machine } = await machines(t)
@@ -265,6 +293,27 @@ t.test('what cannot be withdrawn is refused by name', async t => {
     t.throws(() => oneTag(genomes, path), { code: 'withdrawal-refused', message: /name one tag/ })
   }
   t.throws(() => oneTag(genomes, 't7/x:v9'), { code: 'unknown-tag' })
+})
+
+t.test('withdrawals are carried into configs that lack anything', async t => {
+  t.same(carryWithdrawals({}, {}), [])
+  t.same(
+    carryWithdrawals({}, { genomes: { g: null, h: { assets: { a: null, b: {} } }, i: {} } }),
+    [],
+  )
+  const withdrawn = { reason: 'r', at: AT }
+  const from: RawConfig = {
+    genomes: { g: { assets: { a: { tags: { t: { withdrawn }, u: null } } } } },
+  }
+  const wanted = { g: { assets: { a: { tags: { t: { withdrawn } } } } } }
+  for (const to of [
+    {},
+    { genomes: { g: {} } },
+    { genomes: { g: { assets: { a: {} } } } },
+  ] as RawConfig[]) {
+    t.same(carryWithdrawals(to, from), ['g/a:t'])
+    t.same(to.genomes, wanted)
+  }
 })
 
 t.test('going back does not bring back what was withdrawn since, unless it is wanted', async t => {

@@ -167,7 +167,7 @@ t.test(
     const { config, policy, archiveFolder } = await controlledFolder(t)
     const server = await serveCli(t, ['-c', config, '--policy', policy, '--watch-interval', '0.1'])
     const url = `${server.url}/t7/assets/${PANEL}/archive`
-    t.match(await server.logged(/catalogue loaded/), { controlled: 4 })
+    t.match(await server.logged(/catalogue loaded/), { controlled: 5 })
     t.equal((await fetch(url)).status, 404)
     const { stdout } = await runHere([
       'token',
@@ -239,7 +239,7 @@ t.test('settings of access are checked at the start', async t => {
   await writeFile(policy, 'open: everything')
   t.match(await serve({}, '--policy', policy), {
     code: 1,
-    stderr: /policy\.txt:1: open is unknown; allowed: default, genomes, studies/,
+    stderr: /policy\.txt:1: open is unknown; allowed: default, require, genomes, studies/,
   })
   t.match(
     await serve({}, '--link-secret', 'x'.repeat(40)),
@@ -348,7 +348,7 @@ t.test(
       await new Promise(done => setTimeout(done, 50))
     await fetch(`${server.url}/t7/assets/fasta`)
     await writeFile(policy, 'default: open')
-    t.match(await server.logged(/less is controlled than before/), { was: 6, is: 0 })
+    t.match(await server.logged(/less is controlled than before/), { was: 8, is: 0 })
     await writeFile(config, `${await readFile(config, 'utf8')}refdepot:\n  title: mine\n`)
     await server.logged(/refdepot section of the config has changed; restart/)
     await server.stop()

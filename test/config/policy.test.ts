@@ -94,6 +94,7 @@ t.test('a policy that cannot be understood is refused with file, line and key', 
     ['a: [', /policy\.yaml/],
     ['', /the policy is empty; if everything is to be open, write `default: open`/],
     ['genomes:\nstudies: {}\n', /the policy is empty/],
+    ['require: [licence]\n', /the policy says nothing of access; if everything/],
     ['genomes: {t7: }', /genomes\.t7 says nothing; give access, study, assets/],
     [
       'genomes: {t7: {assets: {fasta: {tags: {v2: {}}}}}}',

@@ -78,9 +78,12 @@ async function archiveOf(
   throw unknown(folder.isComplete, 'archive', digest, 'the md5 or sha256 of an archive')
 }
 
-async function indexOf({ catalogue, folder }: VisibleGeneration, digest: string): Promise<Blob> {
+async function indexOf(generation: VisibleGeneration, digest: string): Promise<Blob> {
+  const { catalogue, folder } = generation
   const match = catalogue.archive(digest)
   if (match?.form === 'stored') return folder.index(match)
+  const withdrawn = folder.withdrawnWith(digest)
+  if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
   throw unknown(folder.isComplete, 'archive', digest, 'the md5 of an archive as it is stored')
 }
 
