@@ -2,9 +2,9 @@
 import { type FileHandle, open, statfs } from 'node:fs/promises'
 import { DiskFull } from '../domain/archiving-errors.ts'
 import { formatSize } from '../domain/human-size.ts'
-import type { SegmentPacker } from './pack-archive.ts'
 import { BLOCK_PLAIN } from './block-gzip.ts'
 import { SEGMENT_PLAIN } from './content-compression.ts'
+import type { SegmentPacker } from './pack-archive.ts'
 import type { SourceEntry, SourceTree } from './source-tree.ts'
 
 // Samples of large files, from begin to end.
@@ -17,7 +17,11 @@ const DOUBT = 0.8
  *
  * @throws DiskFull
  */
-export async function mustFit(folder: string, tree: SourceTree, pool: SegmentPacker): Promise<void> {
+export async function mustFit(
+  folder: string,
+  tree: SourceTree,
+  pool: SegmentPacker,
+): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (tree.size < free) return

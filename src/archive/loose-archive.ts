@@ -5,8 +5,9 @@
  * everything above (views, single files, ranges) works unchanged. Each block that is read is compared with the checksum that the index has of
  * it: a file that was replaced or damaged under a server breaks the answer, it never becomes other bytes (`docs/format.md`).
  */
-import { crc32 } from 'node:zlib'
+
 import type { Readable } from 'node:stream'
+import { crc32 } from 'node:zlib'
 import { ShortRead, StorageFailed } from '../domain/errors.ts'
 import type { Blob } from '../storage/blob.ts'
 import { lazyPiece, type Piece, piecewiseBlob } from '../storage/piecewise-blob.ts'

@@ -233,12 +233,7 @@ function emptyFile(file: IndexFile): void {
   file.gz_sha256 = createHash('sha256').update(EOF_BLOCK).digest('hex')
 }
 
-function finish(
-  file: IndexFile,
-  reader: MemberReader,
-  packed: PackedFile,
-  end: number,
-): void {
+function finish(file: IndexFile, reader: MemberReader, packed: PackedFile, end: number): void {
   Object.assign(file, reader.facts())
   file.end = end
   file.blocks = encodeBlocks(packed.sizes)

@@ -1,17 +1,16 @@
 /** `refdepot push` and `rollback`: publish archives in a store, and go back. */
 import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { healFolder } from '../archive/create-archives.ts'
-import { type PushStore, rollBack } from '../archive/publish-generation.ts'
+import { rollBack } from '../archive/publish-generation.ts'
 import { type PushEvent, pushArchives } from '../archive/push-archives.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
-import { openWritableStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
+import { type StoreFlags, storeOf } from './store-flags.ts'
 
 /** Flags of `push`. */
-export interface PushFlags extends TargetFlags {
-  readonly store?: string
+export interface PushFlags extends TargetFlags, StoreFlags {
   readonly json?: boolean
 }
 
@@ -40,12 +39,6 @@ export async function runRollback(wanted: string | undefined, flags: PushFlags):
   const generation = await rollBack(await storeOf(flags), number)
   process.stdout.write(`generation ${generation} is served now\n`)
   return EXIT.ok
-}
-
-async function storeOf({ store: place = '' }: PushFlags): Promise<PushStore> {
-  if (place === '')
-    throw new SettingInvalid('--store', place, 'a store: a folder or s3://BUCKET/PREFIX')
-  return { place, ...(await openWritableStore(place)) }
 }
 
 function shown(event: PushEvent, { json }: PushFlags): string {

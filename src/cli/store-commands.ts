@@ -1,19 +1,16 @@
 /** Registers `push` and `rollback`. */
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Settle } from './archive-commands.ts'
 import { withTarget } from './archive-flags.ts'
 import type { PushFlags } from './push.ts'
+import { storeOption } from './store-flags.ts'
 
 /** Registers the commands. */
 export function storeCommands(program: Command, settle: Settle): void {
-  const store = () =>
-    new Option('--store <PLACE>', 'store to publish in: a folder or s3://BUCKET/PREFIX').env(
-      'REFDEPOT_STORE',
-    )
   withTarget(program.command('push'))
     .description('copy archives into a store, as far as they are not there, and publish them')
     .argument('[PATH...]', 'registry paths; everything that is archived without')
-    .addOption(store())
+    .addOption(storeOption())
     .option('--json', 'as JSON, one event a line')
     .action((paths: string[], flags: PushFlags) =>
       settle(import('./push.ts').then(({ runPush }) => runPush(paths, flags))),
@@ -23,7 +20,7 @@ export function storeCommands(program: Command, settle: Settle): void {
     .description('serve an earlier generation of a store again')
     .exitOverride()
     .argument('[GENERATION]', 'its number; the one before without')
-    .addOption(store())
+    .addOption(storeOption())
     .action((generation: string | undefined, flags: PushFlags) =>
       settle(import('./push.ts').then(({ runRollback }) => runRollback(generation, flags))),
     )

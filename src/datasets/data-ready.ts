@@ -74,7 +74,8 @@ export function parseReady(text: string, subject: string): DataReady {
     ...(executable === 'true' && { executable: true }),
   }))
   const reason = whyNoFiles(read)
-  if (reason !== undefined) throw new DatasetDamaged(subject, `its DATA_READY is refused: ${reason}`)
+  if (reason !== undefined)
+    throw new DatasetDamaged(subject, `its DATA_READY is refused: ${reason}`)
   return { ...rest, files: read }
 }
 
@@ -87,7 +88,10 @@ function shaped(text: string, subject: string): Static<typeof READY> {
   }
   if (Value.Check(READY, value)) return value
   const { path = '', message = '' } = Value.Errors(READY, value).First() ?? {}
-  throw new DatasetDamaged(subject, `its DATA_READY is not as it should be at '${path}': ${message}`)
+  throw new DatasetDamaged(
+    subject,
+    `its DATA_READY is not as it should be at '${path}': ${message}`,
+  )
 }
 
 /** Why files cannot be those of a dataset: a path that is none, twice the same, or a file that is a folder too. */

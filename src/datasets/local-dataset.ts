@@ -70,13 +70,21 @@ export async function readLocalReady(
 /**
  * The files of a dataset by path, without its marker.
  *
+ * @param optional - true when the folder need not be there: it has no files then
  * @throws DatasetRefused naming what cannot be part of a dataset
  */
-export async function listFiles(folder: string, subject: string): Promise<LocalFile[]> {
+export async function listFiles(
+  folder: string,
+  subject: string,
+  optional = false,
+): Promise<LocalFile[]> {
   const root = await realpath(folder).catch(error => {
-    const reason = error.code === 'ENOENT' ? 'it is not there' : error.message
+    const absent = error.code === 'ENOENT'
+    if (absent && optional) return undefined
+    const reason = absent ? 'it is not there' : error.message
     throw new DatasetRefused(subject, `${folder}: ${reason}`)
   })
+  if (root === undefined) return []
   const files: LocalFile[] = []
   const walk = async (below: string): Promise<void> => {
     for (const name of await readdir(join(root, below))) {

@@ -30,7 +30,8 @@ async function packageOne(data: string, dataset: WantedDataset, tell: Telling) {
   const files = readyFilesOf(await hashFiles(found, subject, tell.progress))
   const before = await markerOf(folder, subject)
   if (before?.version === dataset.version && before.files !== undefined) {
-    if (differences(before.files, files).length === 0) return { action: 'unchanged', bytes } as const
+    if (differences(before.files, files).length === 0)
+      return { action: 'unchanged', bytes } as const
   }
   const facts = (list: typeof found) =>
     list.map(({ path, source, size, modifiedNs }) => `${path}\0${source}\0${size}\0${modifiedNs}`)
