@@ -59,7 +59,6 @@ function writingCommands(dataset: Command, settle: Settle): void {
       '--version <VERSION>',
       'version to fetch instead of that of datasets.json; may be repeated',
       collect,
-      [],
     )
   action(withShared(download, true), settle, runs => runs.runDownload)
 }
@@ -68,7 +67,7 @@ function readingCommands(dataset: Command, settle: Settle): void {
   const kinds = dataset
     .command('list-kinds')
     .description('list what datasets.json names')
-    .option('--nature <NATURE>', 'of this nature only; may be repeated', collect, [])
+    .option('--nature <NATURE>', 'of this nature only; may be repeated', collect)
     .option('--show-data-types', 'with the data types of each kind')
     .option('--json', 'as JSON')
   action(withShared(kinds, true, ['datasets']), settle, runs => runs.runListKinds)
@@ -126,13 +125,13 @@ function withShared(
 
 function withSelection(command: Command): Command {
   return command
-    .option('--nature <NATURE>', 'of this nature only; may be repeated', collect, [])
-    .option('--data-type <TYPE>', 'of this data type only; may be repeated', collect, [])
-    .option('--kind-id <KIND>', 'this kind only; may be repeated', collect, [])
+    .option('--nature <NATURE>', 'of this nature only; may be repeated', collect)
+    .option('--data-type <TYPE>', 'of this data type only; may be repeated', collect)
+    .option('--kind-id <KIND>', 'this kind only; may be repeated', collect)
     .option('--json', 'as JSON')
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 

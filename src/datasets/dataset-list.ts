@@ -114,9 +114,10 @@ function parsed(text: string, file: string): unknown {
     value = JSON.parse(text)
   } catch (error) {
     const { message } = error as Error
-    const position = /position (\d+)/.exec(message)?.[1]
-    const before = position === undefined ? text.trimEnd() : text.slice(0, Number(position))
-    const line = before.split('\n').length
+    // What ends too early is told by its last line.
+    const end = text.trimEnd().length
+    const position = Math.min(Number(/position (\d+)/.exec(message)?.[1] ?? end), end)
+    const line = text.slice(0, position).split('\n').length
     throw new ConfigInvalid([{ file, line, message: `is not JSON: ${message}` }])
   }
   // JSON takes the last of two equal keys without a word: a dataset would be gone.

@@ -32,15 +32,24 @@ export interface DownloadOrder {
   readonly move?: Move
 }
 
+// Where datasets are put together.
+const INCOMING = `${OWN_FOLDER}/incoming`
+
 /** Downloads datasets; nobody else changes the data meanwhile. Throws as `changingData`. */
 export function downloadDatasets(
   order: DownloadOrder,
   datasets: readonly WantedDataset[],
   onEvent: (event: DatasetEvent) => void,
 ): Promise<DatasetSummary> {
-  return changingData(order.data, () =>
-    runDatasets(datasets, onEvent, (dataset, tell) => downloadOne(order, dataset, tell)),
-  )
+  return changingData(order.data, async () => {
+    const work = (dataset: WantedDataset, tell: Telling) => downloadOne(order, dataset, tell)
+    const summary = await runDatasets(datasets, onEvent, work)
+    // What was fetched of a dataset that has failed waits for the next run.
+    if (summary.failures.length === 0) {
+      await rm(join(order.data, INCOMING), { recursive: true, force: true })
+    }
+    return summary
+  })
 }
 
 /**
@@ -86,7 +95,7 @@ async function downloadOne(order: DownloadOrder, dataset: WantedDataset, tell: T
     return { action: 'current', bytes: 0 } as const
   }
   mustKnow(subject, local, wanted)
-  const staged = `${OWN_FOLDER}/incoming/${storeFolderOf(dataset)}`
+  const staged = `${INCOMING}/${storeFolderOf(dataset)}`
   const folder = join(order.data, staged)
   const missing = await takeWhatIsThere(folder, subject, local, wanted)
   const bytes = missing.reduce((sum, { size }) => sum + size, 0)

@@ -25,7 +25,7 @@ import { differences } from './data-ready.ts'
 import { hashFiles, listFiles, readLocalReady, readyFilesOf } from './local-dataset.ts'
 import { localState, mustKnow } from './local-state.ts'
 import { stageFile } from './stage-file.ts'
-import { type Move, swapFolders } from './swap-folders.ts'
+import { isSwapping, type Move, swapFolders } from './swap-folders.ts'
 
 /** Where a bundle comes from and goes to. */
 export interface ImportOrder {
@@ -65,7 +65,8 @@ export function importBundle(order: ImportOrder): Promise<BundledDataset[]> {
       await swapFolders(order.data, swaps, order.move)
       return datasets
     } finally {
-      await rm(run, { recursive: true, force: true })
+      // When swapping could be neither ended nor taken back, the next run needs what was prepared.
+      if (!(await isSwapping(order.data))) await rm(run, { recursive: true, force: true })
     }
   })
 }

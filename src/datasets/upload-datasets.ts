@@ -64,7 +64,8 @@ async function uploadOne(
   tell.begin(missing.reduce((sum, { size }) => sum + size, 0))
   let bytes = 0
   await inParallel(missing, Math.min(order.threads, MOST_FILES), async file => {
-    bytes += await sendFile(order.to, dataset, file)
+    const sent = await sendFile(order.to, dataset, file)
+    bytes += sent
     tell.progress(file.size)
   })
   if (before?.ready.files === undefined) {
