@@ -3,13 +3,7 @@ import { type Dataset, titleOf } from '../domain/dataset.ts'
 import { RefdepotError } from '../domain/errors.ts'
 
 /** What was done with a dataset. */
-export type DatasetAction =
-  | 'packaged'
-  | 'unchanged'
-  | 'uploaded'
-  | 'present'
-  | 'downloaded'
-  | 'current'
+type DatasetAction = 'packaged' | 'unchanged' | 'uploaded' | 'present' | 'downloaded' | 'current'
 
 /** What happens, for whoever shows it. */
 export type DatasetEvent =
