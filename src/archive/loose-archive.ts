@@ -64,9 +64,9 @@ function isLoose(index: MemberIndex): index is LooseIndex {
   return index.loose !== undefined
 }
 
-/** Only what is asked for as an archive can be one: everything else costs no second look. */
+/** Only what is asked for as a published archive can be one: everything else costs no second look. */
 function isArchive(key: string): boolean {
-  return key.endsWith('.tgz')
+  return /^archives\/[^/]+\/[^/]+\.tgz$/.test(key)
 }
 
 /** An opened archive whose files lie loose. */
