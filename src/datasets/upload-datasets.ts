@@ -19,10 +19,12 @@ import { inParallel } from './in-parallel.ts'
 import { type HashedFile, readyFilesOf, soundDataset, told } from './local-dataset.ts'
 import { keyOf, type RemoteReady, readRemoteReady } from './remote-dataset.ts'
 
+type UploadStore = Pick<WritableStore, 'store' | 'writer'>
+
 /** Where datasets come from and go to. */
 export interface UploadOrder {
   readonly data: string
-  readonly to: WritableStore
+  readonly to: UploadStore
   readonly threads: number
 }
 
@@ -133,7 +135,7 @@ async function isSameObject(
 
 /** Bytes that were sent; what an upload that was broken off has sent of the file is not sent again. */
 async function sendFile(
-  { writer }: WritableStore,
+  { writer }: UploadStore,
   dataset: WantedDataset,
   file: HashedFile,
 ): Promise<number> {
@@ -159,7 +161,7 @@ function changedMeanwhile(dataset: WantedDataset, { source }: HashedFile): Datas
 
 /** The marker makes the dataset visible: whoever uploads the same at this moment may be quicker, with the same content. */
 async function putMarker(
-  to: WritableStore,
+  to: UploadStore,
   dataset: WantedDataset,
   local: { text: Buffer; files: readonly HashedFile[] },
   before: RemoteReady | undefined,

@@ -26,7 +26,8 @@ async function packaged(t: Test) {
   const pack = (onEvent: (event: DatasetEvent) => void = () => {}) =>
     packageDatasets(made.data, list, onEvent)
   await pack()
-  const { store, writer } = await openWritableStore(made.place)
+  const to = await openWritableStore(made.place)
+  const { store, writer } = to
   const upload = (
     changed: Partial<StoreWriter> = {},
     onUploaded: (uploaded: UploadedDataset) => Promise<void> = async () => {},
@@ -40,7 +41,7 @@ async function packaged(t: Test) {
     return uploadDatasets(order, list, () => {}, onUploaded)
   }
   const visible = () => store.identify('capturekit/common/agilent/v1.0/DATA_READY')
-  return { ...made, list, at, pack, store, writer, upload, visible }
+  return { ...made, list, at, pack, to, store, writer, upload, visible }
 }
 
 t.test('a file that changes while it is packaged is not marked', async t => {
@@ -79,12 +80,12 @@ t.test('a file that changes while it is uploaded is refused, and nothing is visi
 })
 
 t.test('a file that changes before its index is made is in no catalogue', async t => {
-  const { at, upload, store, writer, place } = await packaged(t)
+  const { at, upload, store, to, place } = await packaged(t)
   const summary = await upload({}, async uploaded => {
     await writeFile(at('a.bin'), noise(100_001).subarray(1))
     const stats = await stat(at('a.bin'), { bigint: true })
     const files = uploaded.files.map(file => ({ ...file, modifiedNs: stats.mtimeNs }))
-    await indexDataset({ store, writer, place }, { ...uploaded, files })
+    await indexDataset({ ...to, place }, { ...uploaded, files })
   })
   t.match(summary.failures, [{ message: /its files changed while it was uploaded/ }])
   t.same(await store.list('archives'), [])

@@ -261,3 +261,25 @@ t.test('one copy of the bytes, whatever is published', async t => {
   t.equal(catalogue.entry('capturekit.common', 'agilent', 'v1.0')?.tag.name, 'v1.0')
   t.ok(catalogue.entry('mutect2.common', 'pon'))
 })
+
+t.test('a cache keeps it as every archive, and nobody is sent to what is not there', async t => {
+  const content = noise(9_000_000)
+  const { made, inStore } = await served(t, { 'b.bin': content })
+  const bytes = 100_000_000
+  const cache = { folder: join(made.top, 'cache'), bytes }
+  const { depot, app } = await startApp(t, { store: made.place, cache })
+  const url = '/capturekit.common/assets/agilent/archive'
+  const first = await app.inject({ url })
+  t.equal(first.statusCode, 200)
+  const entry = depot.current.catalogue.entry('capturekit.common', 'agilent') as CatalogueEntry
+  t.equal(digest('md5', first.rawPayload), entry.tag.archiveDigest)
+  // What the cache has was compared; the file in the store is not asked for again.
+  await writeFile(join(inStore, 'b.bin'), noise(9_000_001).subarray(1))
+  t.ok((await app.inject({ url })).rawPayload.equals(first.rawPayload))
+  const plain = await startApp(t, { store: made.place })
+  for (const { current } of [depot, plain.depot]) {
+    const blob = await current.folder.archive(entry, 'stored')
+    t.equal(blob.storedAs, undefined, 'the store has no object of that name')
+    await blob.close()
+  }
+})
