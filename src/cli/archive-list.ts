@@ -4,6 +4,7 @@ import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { type ArchivesAt, archivesInFolder, archivesInStore } from '../archive/archives-at.ts'
 import { healFolder } from '../archive/create-archives.ts'
 import { listArchives } from '../archive/list-archives.ts'
+import { openPublished } from '../archive/open-published.ts'
 import { readPublished } from '../archive/published.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
@@ -11,7 +12,6 @@ import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
 import type { Genome } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
-import { openStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 import { csvText, tableText } from './table.ts'
@@ -108,7 +108,7 @@ async function archivesNamed(
     const { entries, archiveFolder } = await archived(paths, flags)
     return { entries, at: archivesInFolder(archiveFolder) }
   }
-  const store = await openStore(place)
+  const store = await openPublished({ place })
   const { config } = await readPublished(store, place)
   const entries = archivedAmong(config.genomes, paths)
   return { entries, at: archivesInStore(store, place) }

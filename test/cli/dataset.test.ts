@@ -166,6 +166,24 @@ t.test('damage has code 5', async t => {
   t.match(await here('export', join(place, 'x.tar')), { code: 1, stderr: /it is not packaged/ })
 })
 
+t.test('the archives of datasets are listed and verified as all others', async t => {
+  const { here, place } = await commands(t)
+  await here('package')
+  await here('upload')
+  const archives = (command: string, ...args: string[]) =>
+    runHere(['archive', command, '--store', place, ...args])
+  t.match(await archives('list'), { code: 0, stdout: /capturekit\.common\/agilent:v1\.0 / })
+  t.match(await archives('verify', '--deep'), {
+    code: 0,
+    stdout: /^sound .*pon:1 .*\nsound .*agilent:v1\.0 .*\n$/,
+  })
+  await writeFile(join(place, 'capturekit/common/agilent/v1.0/probes.bed'), 'BBBB')
+  const damaged = await archives('verify', '--deep')
+  t.ok(damaged.code > 0)
+  t.match(damaged.stdout, /agilent:v1\.0: .*probes\.bed/)
+  t.match(damaged.stdout, /sound .*pon:1/)
+})
+
 t.test('--no-publish keeps a dataset out of the catalogue', async t => {
   const { here, place } = await commands(t)
   await here('package')
