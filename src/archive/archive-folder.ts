@@ -98,8 +98,9 @@ export class ArchiveFolder {
    * @throws ArchiveMissing, ArchiveDamaged; NotInCatalogue for a v4 view that the index does not have
    */
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
-    const { object, key, index } = await this.#open(entry)
-    if (view.form === 'stored') return this.#stored(entry, 'stored', key, object)
+    const opened = await this.#open(entry)
+    const { object, index } = opened
+    if (view.form === 'stored') return this.#stored(entry, 'stored', opened)
     if (view.form === 'legacy' && index !== undefined) {
       const naming = legacyNaming(index.asset, view.alias)
       return viewBlob({ object, index }, naming, this.#legacyDigests(index, view.alias))
@@ -267,7 +268,7 @@ export class ArchiveFolder {
   async #legacyFile(entry: CatalogueEntry): Promise<Blob> {
     for (const key of this.#parts.places.archiveKeys(entry, 'legacy')) {
       const object = await this.#parts.store.open(key)
-      if (object !== undefined) return this.#stored(entry, 'legacy', key, object)
+      if (object !== undefined) return this.#stored(entry, 'legacy', { key, object })
     }
     throw new ArchiveMissing(registryPathOf(entry))
   }
@@ -275,8 +276,7 @@ export class ArchiveFolder {
   async #stored(
     entry: CatalogueEntry,
     form: ArchiveForm,
-    key: string,
-    object: StoredObject,
+    { key, object, index }: Omit<OpenedArchive, 'index'> & Partial<OpenedArchive>,
   ): Promise<Blob> {
     const known = this.#parts.ledger.known(key, object)
     const claimed = claimedDigest(entry, form)
@@ -290,6 +290,8 @@ export class ArchiveFolder {
       mediaType: OCTETS,
       ...(etag !== undefined && { etag }),
       ...(known && { digests: { sha256: known.sha256, md5: known.md5 } }),
+      // A cache may have it whole, but the store behind it has nothing of that name.
+      ...(index?.loose !== undefined && { isMade: true }),
     })
   }
 

@@ -66,6 +66,16 @@ export function storedLength(plain: number): number {
   return plain + Math.ceil(plain / BLOCK_PLAIN) * STORED_OVERHEAD
 }
 
+/** The CRC-32 of the plain bytes of each block, as the blocks tell it; `sizes` are their lengths. */
+export function blockChecksums(blocks: Uint8Array, sizes: readonly number[]): number[] {
+  const view = Buffer.from(blocks.buffer, blocks.byteOffset, blocks.byteLength)
+  let end = 0
+  return sizes.map(size => {
+    end += size
+    return view.readUInt32LE(end - BLOCK_TAIL)
+  })
+}
+
 /** Why a block cannot be read. */
 class BlockBroken extends Error {
   override readonly name = 'BlockBroken'

@@ -95,6 +95,15 @@ export function compressSegment(plain: Buffer): PackedSegment {
   return { packed: joined(blocks), sizes: blocks.map(block => block.length) }
 }
 
+/** A segment in stored blocks: its bytes depend on no compressor, so anybody can make them again of the file. */
+export function storeSegment(plain: Buffer): PackedSegment {
+  const blocks: Buffer[] = []
+  for (let start = 0; start < plain.length; start += BLOCK_PLAIN) {
+    blocks.push(storedBlock(plain.subarray(start, start + BLOCK_PLAIN)))
+  }
+  return { packed: joined(blocks), sizes: blocks.map(block => block.length) }
+}
+
 /** In memory of its own, so that it can be given to another thread without a copy. */
 function joined(blocks: readonly Buffer[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0))

@@ -2,9 +2,9 @@
 import { type FileHandle, open, statfs } from 'node:fs/promises'
 import { DiskFull } from '../domain/archiving-errors.ts'
 import { formatSize } from '../domain/human-size.ts'
-import type { ArchivePool } from './archive-pool.ts'
 import { BLOCK_PLAIN } from './block-gzip.ts'
 import { SEGMENT_PLAIN } from './content-compression.ts'
+import type { SegmentPacker } from './pack-archive.ts'
 import type { SourceEntry, SourceTree } from './source-tree.ts'
 
 // Samples of large files, from begin to end.
@@ -17,7 +17,11 @@ const DOUBT = 0.8
  *
  * @throws DiskFull
  */
-export async function mustFit(folder: string, tree: SourceTree, pool: ArchivePool): Promise<void> {
+export async function mustFit(
+  folder: string,
+  tree: SourceTree,
+  pool: SegmentPacker,
+): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (tree.size < free) return
@@ -27,7 +31,7 @@ export async function mustFit(folder: string, tree: SourceTree, pool: ArchivePoo
 }
 
 /** About how many bytes a file will have in an archive: a few of its blocks are compressed. */
-async function packedSize({ source, size }: SourceEntry, pool: ArchivePool): Promise<number> {
+async function packedSize({ source, size }: SourceEntry, pool: SegmentPacker): Promise<number> {
   if (size <= SEGMENT_PLAIN) return size
   const file = await open(source, 'r')
   try {

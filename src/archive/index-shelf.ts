@@ -9,8 +9,15 @@ interface Kept {
   readonly state: string
 }
 
+/** An index with the state its object is in. */
+interface FoundIndex {
+  readonly index: MemberIndex
+  readonly identity: Identity
+}
+
 // Indexes of some thousand usual archives; one of a genome with 500,000 contigs fits too.
 const BUDGET = 64 * 1024 * 1024
+
 /** Indexes of the archives of a store. */
 export class IndexShelf {
   readonly #store: Store
@@ -31,12 +38,18 @@ export class IndexShelf {
    * @throws StorageFailed, OutsideRoot
    */
   async indexOf(key: string, archive: Identity): Promise<MemberIndex | undefined> {
+    const found = await this.lookUp(key)
+    return found?.index.archive.size === archive.size ? found.index : undefined
+  }
+
+  /** The index that lies beside where an archive would be, with the state it is in. Throws as `indexOf`. */
+  async lookUp(key: string): Promise<FoundIndex | undefined> {
     const identity = await this.#store.identify(key + INDEX_SUFFIX)
     if (identity === undefined) return undefined
     const state = [identity.size, identity.modifiedMs, identity.inode].join('-')
     const kept = this.#kept.get(key)
     const index = kept?.state === state ? this.#used(key, kept) : await this.#read(key, state)
-    return index?.archive.size === archive.size ? index : undefined
+    return index && { index, identity }
   }
 
   #used(key: string, kept: Kept): MemberIndex | undefined {

@@ -56,6 +56,8 @@ const FILE = Type.Object({
   end: bytes,
   /** Length of each block less one, 16 bits little-endian, as base64. */
   blocks: Type.String(),
+  /** CRC-32 of each block, 32 bits little-endian, as base64: only where files lie loose, and are compared with it while they are read. */
+  crc32: Type.Optional(Type.String()),
   /** Digest of the blocks with the end block: the member as a `.gz` file. */
   gz_sha256: sha256,
   fasta: Type.Optional(FASTA),
@@ -83,6 +85,8 @@ const INDEX = Type.Object({
   tag: Type.String(),
   /** Entries in the order of the archive, paths below its top folder. */
   entries: Type.Array(Type.Union([FILE, FOLDER, LINK])),
+  /** Folder of the store in which the files lie as they are: nobody has written the archive, it is put together while it is read. */
+  loose: Type.Optional(Type.String()),
   views: Type.Object({
     /** Alias → the archive with alias-named files that API v1 and v2 serve. */
     legacy: Type.Record(Type.String(), Type.Object(DIGESTS)),
@@ -140,6 +144,21 @@ export function encodeBlocks(sizes: readonly number[]): string {
     buffer.writeUInt16LE(size - 1, i * 2)
   })
   return buffer.toString('base64')
+}
+
+/** Checksums of blocks as an index keeps them. */
+export function encodeChecksums(checksums: readonly number[]): string {
+  const buffer = Buffer.allocUnsafe(checksums.length * 4)
+  checksums.forEach((checksum, i) => {
+    buffer.writeUInt32LE(checksum, i * 4)
+  })
+  return buffer.toString('base64')
+}
+
+/** The CRC-32 of each block of a file; the inverse of {@link encodeChecksums}. Empty for a file that does not lie loose. */
+export function blockChecksumsOf(file: IndexFile): Uint32Array {
+  const bytes = Buffer.from(file.crc32 ?? '', 'base64')
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
 /**

@@ -4,6 +4,8 @@ import { CacheFolder } from '../storage/cache-folder.ts'
 import { CachingStore } from '../storage/caching-store.ts'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
+import { IndexShelf } from './index-shelf.ts'
+import { LooseArchives } from './loose-archive.ts'
 import { MIRROR_RULES } from './mirror-rules.ts'
 import { RemoteServer } from './remote-server.ts'
 
@@ -24,9 +26,17 @@ export interface PublishedPlace {
   readonly cache?: CacheSettings
 }
 
+// Whoever serves keeps the indexes too: these only tell how archives are put together.
+const LOOSE_INDEX_BYTES = 16 * 1024 * 1024
+
 /** True for the address of another server. */
 function isServerUrl(place: string): boolean {
   return /^https?:\/\//.test(place)
+}
+
+/** Before any cache: what is put together of loose files is kept and compared as every archive is. */
+function withLooseArchives(store: Store): Store {
+  return new LooseArchives(store, new IndexShelf(store, LOOSE_INDEX_BYTES))
 }
 
 /**
@@ -40,7 +50,9 @@ export async function openPublished(published: PublishedPlace): Promise<Store> {
   if (isServerUrl(place) && cache === undefined) {
     throw new SettingInvalid('--cache-folder', '', 'a folder for what is fetched from that server')
   }
-  const origin = isServerUrl(place) ? new RemoteServer(place) : await openStore(place, allowedRoots)
+  const origin = isServerUrl(place)
+    ? new RemoteServer(place)
+    : withLooseArchives(await openStore(place, allowedRoots))
   if (cache === undefined) return origin
   const folder = await CacheFolder.open(cache.folder, cache.bytes)
   return new CachingStore(origin, folder, MIRROR_RULES, cache.onProblem)

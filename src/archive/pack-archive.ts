@@ -7,40 +7,53 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { SourceChanged, SourceRefused } from '../domain/archiving-errors.ts'
-import { FastaScan } from '../genomics/fasta-scan.ts'
 import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
 import { packedHeaders, stepsOf, storedNaming } from './archive-layout.ts'
-import type { ArchivePool } from './archive-pool.ts'
-import { EOF_BLOCK } from './block-gzip.ts'
-import { COMPRESSORS, SEGMENT_PLAIN } from './content-compression.ts'
+import type { CompressAnswer } from './archive-worker.ts'
+import { blockChecksums, EOF_BLOCK } from './block-gzip.ts'
+import { COMPRESSORS, SEGMENT_PLAIN, storeSegment } from './content-compression.ts'
 import {
   CHUNK_SIZE,
   encodeBlocks,
-  type FastaColumns,
-  fastaColumnsOf,
+  encodeChecksums,
   type IndexEntry,
   type IndexFile,
   type MemberIndex,
 } from './member-index.ts'
+import { MemberReader } from './member-reader.ts'
 import type { SourceEntry, SourceTree } from './source-tree.ts'
 
+/** What makes blocks of segments: the threads of an `ArchivePool`, or a plain function. */
+export interface SegmentPacker {
+  /** Segments that are worked on at a time. */
+  readonly jobs: number
+  /** Takes the first `length` bytes of a piece of memory, which belongs to it until the answer brings it back. */
+  compress(memory: ArrayBuffer, length: number): Promise<CompressAnswer>
+}
+
 /** What is packed, and how it is called. */
-export interface PackOrder {
+interface PackNames {
   readonly genome: string
   readonly asset: string
   readonly tag: string
   readonly tree: SourceTree
-  /** Absolute path of the archive to write; it must not exist. */
-  readonly path: string
-  readonly pool: ArchivePool
   /** Called with the plain bytes that were read since the last call. */
   readonly onProgress?: (bytes: number) => void
   readonly signal?: AbortSignal
 }
 
-// Files by these names that begin with '>' are scanned for their sequences.
-const FASTA_NAME = /\.(?:fa|fasta|fna|ffn|frn|faa|fas|mfa)$/i
+/** An archive that is written. */
+export interface PackOrder extends PackNames {
+  /** Absolute path of the archive to write; it must not exist. */
+  readonly path: string
+  readonly pool: SegmentPacker
+}
+
+/** An archive that nobody writes: its files lie loose in a store. */
+export interface LooseOrder extends PackNames {
+  /** Folder of the store that the files lie in, by the paths they have in the archive. */
+  readonly loose: string
+}
 
 /**
  * Writes an archive to disk, flushed, and answers its index without digests of views.
@@ -54,7 +67,7 @@ export async function packArchive(order: PackOrder): Promise<MemberIndex> {
     0o644,
   )
   try {
-    const packing = new Packing(order, output)
+    const packing = new Packing(order, order.pool, (bytes, at) => writeWhole(output, bytes, at))
     const index = await packing.run()
     await output.sync()
     return index
@@ -63,9 +76,39 @@ export async function packArchive(order: PackOrder): Promise<MemberIndex> {
   }
 }
 
+/**
+ * The index of an archive whose blocks are all stored: its bytes follow from its files, so they are hashed and kept nowhere (`docs/format.md`).
+ *
+ * @throws SourceChanged, SourceRefused
+ */
+export async function packLoose(order: LooseOrder): Promise<MemberIndex> {
+  const packing = new Packing(order, STORING, async () => {})
+  const index = await packing.run()
+  return { ...index, compressors: { stored: COMPRESSORS.stored }, loose: order.loose }
+}
+
+// Storing is a copy and a checksum: giving it to a thread would cost more.
+const STORING: SegmentPacker = {
+  jobs: 1,
+  compress: async (memory, length) => ({ ...storeSegment(Buffer.from(memory, 0, length)), memory }),
+}
+
+/** Takes the next bytes of the archive, which begin at a position of it. */
+type Sink = (bytes: Uint8Array, position: number) => Promise<void>
+
+async function writeWhole(output: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const left = bytes.length - done
+    const { bytesWritten } = await output.write(bytes, done, left, position + done)
+    done += bytesWritten
+  }
+}
+
 class Packing {
-  readonly #order: PackOrder
-  readonly #output: FileHandle
+  readonly #order: PackNames
+  readonly #pool: SegmentPacker
+  readonly #sink: Sink
+  readonly #loose: boolean
   readonly #digest = new ArchiveDigest()
   readonly #chunks = new ChunkDigests()
   readonly #memory: ArrayBuffer[] = []
@@ -73,9 +116,11 @@ class Packing {
   readonly #pending: (() => Promise<void>)[] = []
   #position = 0
 
-  constructor(order: PackOrder, output: FileHandle) {
+  constructor(order: PackNames, pool: SegmentPacker, sink: Sink) {
     this.#order = order
-    this.#output = output
+    this.#pool = pool
+    this.#sink = sink
+    this.#loose = pool === STORING
   }
 
   async run(): Promise<MemberIndex> {
@@ -107,7 +152,8 @@ class Packing {
   /** Reads a file whole, gives its segments to the pool and leaves the writes in the queue. */
   async #pack(file: IndexFile, source: SourceEntry): Promise<void> {
     const reader = new MemberReader(source)
-    const packed = { sizes: [] as number[], gz: createHash('sha256') }
+    const packed: PackedFile = { sizes: [], gz: createHash('sha256') }
+    if (this.#loose) packed.checksums = []
     await this.#enqueue(async () => {
       file.start = this.#position
     })
@@ -118,7 +164,7 @@ class Packing {
         const memory = this.#memory.pop() ?? new ArrayBuffer(SEGMENT_PLAIN)
         const length = Math.min(SEGMENT_PLAIN, left)
         await reader.read(Buffer.from(memory, 0, length))
-        const answer = this.#order.pool.compress(memory, length)
+        const answer = this.#pool.compress(memory, length)
         // Whoever waits for it comes later; until then a failure is nobody's.
         answer.catch(() => {})
         await this.#enqueue(async () => {
@@ -126,6 +172,7 @@ class Packing {
           this.#memory.push(segment.memory)
           packed.gz.update(segment.packed)
           for (const size of segment.sizes) packed.sizes.push(size)
+          packed.checksums?.push(...blockChecksums(segment.packed, segment.sizes))
           await this.#write(segment.packed)
         })
         this.#order.onProgress?.(length)
@@ -141,97 +188,23 @@ class Packing {
   /** Queues a write; when enough segments are under way, the first one is waited for. */
   async #enqueue(write: () => Promise<void>): Promise<void> {
     this.#pending.push(write)
-    while (this.#pending.length > this.#order.pool.jobs * 2 + 2) await this.#pending.shift()?.()
+    while (this.#pending.length > this.#pool.jobs * 2 + 2) await this.#pending.shift()?.()
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
     this.#digest.update(bytes)
     this.#chunks.update(bytes)
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#output.write(
-        bytes,
-        done,
-        bytes.length - done,
-        this.#position,
-      )
-      done += bytesWritten
-      this.#position += bytesWritten
-    }
+    await this.#sink(bytes, this.#position)
+    this.#position += bytes.length
   }
 }
 
-/** Reads one file from begin to end, hashes it, and notices when it changes meanwhile. */
-class MemberReader {
-  readonly #source: SourceEntry
-  readonly #md5 = createHash('md5')
-  readonly #sha256 = createHash('sha256')
-  #file: FileHandle | undefined
-  #fasta: FastaScan | undefined
-  #position = 0
-
-  constructor(source: SourceEntry) {
-    this.#source = source
-  }
-
-  async open(): Promise<void> {
-    const { source } = this.#source
-    try {
-      this.#file = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW)
-    } catch (error) {
-      throw new SourceRefused(source, (error as Error).message)
-    }
-    await this.#mustBeUnchanged()
-  }
-
-  /** Fills a buffer with the next bytes. */
-  async read(buffer: Buffer): Promise<void> {
-    for (let filled = 0; filled < buffer.length; ) {
-      const { bytesRead } = await this.#read(buffer, filled)
-      if (bytesRead === 0) throw new SourceChanged(this.#source.source)
-      filled += bytesRead
-      this.#position += bytesRead
-    }
-    if (
-      this.#position === buffer.length &&
-      FASTA_NAME.test(this.#source.path) &&
-      buffer[0] === 0x3e
-    ) {
-      this.#fasta = new FastaScan()
-    }
-    this.#md5.update(buffer)
-    this.#sha256.update(buffer)
-    this.#fasta?.write(buffer)
-  }
-
-  /** Makes sure that what was read is the file, whole, as it was at the beginning. */
-  async end(): Promise<void> {
-    await this.#mustBeUnchanged()
-  }
-
-  facts(): { md5: string; sha256: string; fasta?: FastaColumns } {
-    const fasta = this.#fasta && fastaColumnsOf(this.#fasta.end())
-    const digests = { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') }
-    return fasta === undefined ? digests : { ...digests, fasta }
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close()
-    this.#file = undefined
-  }
-
-  #read(buffer: Buffer, filled: number) {
-    const file = this.#file as FileHandle
-    return file.read(buffer, filled, buffer.length - filled, this.#position).catch(error => {
-      /* c8 ignore next 2 -- only a disk that fails under an open file comes here */
-      throw new SourceRefused(this.#source.source, (error as Error).message)
-    })
-  }
-
-  async #mustBeUnchanged(): Promise<void> {
-    const stats = await (this.#file as FileHandle).stat({ bigint: true })
-    const { size, modifiedNs, source } = this.#source
-    if (Number(stats.size) !== size || stats.mtimeNs !== modifiedNs) throw new SourceChanged(source)
-  }
+/** What is gathered of a file while its segments come back. */
+interface PackedFile {
+  readonly sizes: number[]
+  /** Of the blocks; only for archives that lie loose. */
+  checksums?: number[]
+  readonly gz: Hash
 }
 
 function draftOf(entry: SourceEntry): IndexEntry {
@@ -260,14 +233,10 @@ function emptyFile(file: IndexFile): void {
   file.gz_sha256 = createHash('sha256').update(EOF_BLOCK).digest('hex')
 }
 
-function finish(
-  file: IndexFile,
-  reader: MemberReader,
-  packed: { sizes: number[]; gz: Hash },
-  end: number,
-): void {
+function finish(file: IndexFile, reader: MemberReader, packed: PackedFile, end: number): void {
   Object.assign(file, reader.facts())
   file.end = end
   file.blocks = encodeBlocks(packed.sizes)
+  if (packed.checksums !== undefined) file.crc32 = encodeChecksums(packed.checksums)
   file.gz_sha256 = packed.gz.update(EOF_BLOCK).digest('hex')
 }

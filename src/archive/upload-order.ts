@@ -14,8 +14,8 @@ import { formatIndex, type MemberIndex, parseIndex } from './member-index.ts'
 
 const SIDE_FILE = Type.Optional(Type.String({ maxLength: 16 * 1024 * 1024 }))
 
-/** The shape of an order, as it is sent. */
-export const UPLOAD_ORDER = Type.Object(
+// As it is sent.
+const UPLOAD_ORDER = Type.Object(
   {
     /** `{genomes: {digest: {assets: {name: {tags: {name: …}}}}}}` with one tag. */
     config: Type.Object({ genomes: Type.Record(Type.String(), Type.Unknown()) }),

@@ -4,6 +4,7 @@ import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { type ArchivesAt, archivesInFolder, archivesInStore } from '../archive/archives-at.ts'
 import { healFolder } from '../archive/create-archives.ts'
 import { listArchives } from '../archive/list-archives.ts'
+import { openPublished } from '../archive/open-published.ts'
 import { readPublished } from '../archive/published.ts'
 import { removeArchives } from '../archive/remove-archives.ts'
 import { type Verified, verifyArchive } from '../archive/verify-archives.ts'
@@ -13,7 +14,6 @@ import { csvText } from '../domain/csv-text.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
 import type { Genome } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
-import { openStore } from '../storage/open-store.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
 import { type StateFlags, withPresentState } from './state-flags.ts'
@@ -126,7 +126,7 @@ async function archivesNamed(
     const { entries, archiveFolder } = await archived(paths, flags)
     return { entries, at: archivesInFolder(archiveFolder) }
   }
-  const store = await openStore(place)
+  const store = await openPublished({ place })
   const { config } = await readPublished(store, place)
   const entries = archivedAmong(config.genomes, paths)
   return { entries, at: archivesInStore(store, place) }

@@ -5,6 +5,7 @@ import { accessCommands } from './access-commands.ts'
 import { archiveCommands } from './archive-commands.ts'
 import { type CheckOptions, runCheck } from './check.ts'
 import { configCommands } from './config-commands.ts'
+import { datasetCommands } from './dataset-commands.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { releaseCommands } from './release-commands.ts'
 import { runServe } from './serve.ts'
@@ -30,6 +31,8 @@ export async function runProgram(
     .description('Keeps and serves reference-genome assets')
     .version(packageVersion(), '--version', 'print the version')
     .exitOverride()
+    // `--version` behind a command is that command's own: `dataset download` has one.
+    .enablePositionalOptions()
     .addHelpText('after', EXIT_HELP)
   serveCommand(program, options).action(async flags => {
     code = await (flags.check === true
@@ -45,6 +48,7 @@ export async function runProgram(
   storeCommands(program, settle)
   releaseCommands(program, settle)
   statsCommand(program, settle)
+  datasetCommands(program, settle)
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

@@ -18,7 +18,7 @@ import { jobsOf } from './archive-create.ts'
 import { eventView } from './archive-events.ts'
 import { requiredBy } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
-import { storeOf } from './push.ts'
+import { storeOf } from './store-flags.ts'
 
 /** Flags of `publish`. */
 export interface PublishFlags {

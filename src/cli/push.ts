@@ -1,24 +1,22 @@
 /** `refdepot push` and `rollback`: publish archives in a store, and go back. */
 import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { healFolder } from '../archive/create-archives.ts'
-import { type PushStore, rollBack } from '../archive/publish-generation.ts'
+import { rollBack } from '../archive/publish-generation.ts'
 import { type PushEvent, pushArchives } from '../archive/push-archives.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
-import { openWritableStore } from '../storage/open-store.ts'
 import { configOf, requiredBy, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
+import { type StoreFlags, storeOf } from './store-flags.ts'
 
 /** Flags of `push`. */
-export interface PushFlags extends TargetFlags {
-  readonly store?: string
+export interface PushFlags extends TargetFlags, StoreFlags {
   readonly policy?: string
   readonly json?: boolean
 }
 
 /** Flags of `rollback`. */
-export interface RollbackFlags {
-  readonly store?: string
+export interface RollbackFlags extends StoreFlags {
   readonly includeWithdrawn?: boolean
 }
 
@@ -55,21 +53,6 @@ export async function runRollback(
   process.stdout.write(`generation ${generation} is served now${origin}\n`)
   for (const path of stillWithdrawn) process.stdout.write(`still withdrawn ${path}\n`)
   return EXIT.ok
-}
-
-/**
- * The store that was given, for writing.
- *
- * @throws SettingInvalid without one
- */
-export async function storeOf({
-  store: place = '',
-}: {
-  readonly store?: string
-}): Promise<PushStore> {
-  if (place === '')
-    throw new SettingInvalid('--store', place, 'a store: a folder or s3://BUCKET/PREFIX')
-  return { place, ...(await openWritableStore(place)) }
 }
 
 function shown(event: PushEvent, { json }: PushFlags): string {

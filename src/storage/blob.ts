@@ -35,6 +35,8 @@ export interface BlobFacts {
   readonly etag?: string
   readonly mediaType: string
   readonly digests?: ContentDigests
+  /** True for what the store has nothing of by its key, whoever put it together. */
+  readonly isMade?: true
 }
 
 /** A stored object as a blob. */
@@ -48,7 +50,7 @@ export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
     mediaType: facts.mediaType,
     modified: new Date(object.modifiedMs),
     digests: facts.digests ?? {},
-    ...(object.isMade !== true && { storedAs: object.key }),
+    ...(object.isMade !== true && facts.isMade !== true && { storedAs: object.key }),
     stream: range => object.stream(range),
     bytes: range => object.bytes(range),
     close: () => object.close(),

@@ -28,7 +28,7 @@ export interface SendOrder {
 }
 
 /** Thrown when the server has refused what was sent. */
-export class UploadFailed extends RefdepotError {
+class UploadFailed extends RefdepotError {
   readonly code = 'upload-failed'
 
   constructor(registryPath: string, reason: string) {
