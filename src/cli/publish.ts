@@ -50,6 +50,9 @@ export async function runPublish(path: string, flags: PublishFlags): Promise<num
     const allowed = 'a server (--server URL) or a store (--store PLACE)'
     throw new SettingInvalid('the place to publish in', '', allowed)
   }
+  if (flags.server !== undefined && !/^https?:\/\/[^\s?#]+$/.test(flags.server)) {
+    throw new SettingInvalid('--server', flags.server, 'an http or https URL')
+  }
   // Asked for before anything is packed.
   const token = flags.server === undefined ? '' : await tokenOf(flags)
   const folder = await mkdtemp(join(tmpdir(), 'refdepot-publish-'))

@@ -77,14 +77,25 @@ async function sendParts(send: SendOrder, upload: RemoteUpload): Promise<void> {
     }
     // After a failure nobody begins another part.
     const guarded = () =>
-      worker().catch(error => {
+      worker().catch(async error => {
         left.length = 0
-        throw error
+        if (!(await isEndedElsewhere(send, upload, error))) throw error
       })
     await Promise.all(Array.from({ length: PARALLEL }, guarded))
   } finally {
     await file.close()
   }
+}
+
+/** True when the same sender has sent the rest from somewhere else meanwhile: then there is nothing left to do here. */
+async function isEndedElsewhere(
+  { client }: SendOrder,
+  { id }: RemoteUpload,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof ServerRefused)) return false
+  const { state } = await client.status(id)
+  return state === 'verifying' || state === 'published'
 }
 
 async function sendPart(

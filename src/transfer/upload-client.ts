@@ -1,5 +1,5 @@
 /** Speaks with the upload routes of a server. */
-import { RefdepotError } from '../domain/errors.ts'
+import { type ErrorCode, RefdepotError } from '../domain/errors.ts'
 
 /** How far an upload has come, as the server tells it. */
 export interface RemoteUpload {
@@ -22,15 +22,18 @@ export interface PartToSend {
   readonly sha256: string
 }
 
+const CODES: Readonly<Record<number, ErrorCode>> = { 401: 'login-required', 403: 'forbidden' }
+
 /** Thrown when a server answers that it does not do what was asked. */
 export class ServerRefused extends RefdepotError {
-  readonly code = 'server-refused'
+  readonly code: ErrorCode
   readonly status: number
   /** The code of the problem that the server names; empty when it names none. */
   readonly problem: string
 
   constructor(url: string, status: number, problem: string, detail: string) {
     super(`${url} answers ${status}: ${detail}`)
+    this.code = CODES[status] ?? 'server-refused'
     this.status = status
     this.problem = problem
   }

@@ -79,6 +79,11 @@ const SAYS_NOTHING: ReadonlySet<string> = new Set([
   '/admin/tokens/:name',
   '/admin/tokens/:name/revoke',
   '/admin/audit',
+  '/uploads',
+  '/uploads/:id',
+  '/uploads/:id/parts',
+  '/uploads/:id/parts/:number',
+  '/uploads/:id/complete',
 ])
 
 // Files of the pages, by path.
@@ -98,7 +103,7 @@ export function casesFor(method: string, url: string, folder: ControlledFolder):
     return [
       {
         route,
-        request: { method: method as 'POST', url: url.replace(':name', 'x') },
+        request: { method: method as 'POST', url: url.replace(/:\w+/g, '1') },
         hidden: false,
       },
     ]
@@ -113,7 +118,7 @@ export function casesFor(method: string, url: string, folder: ControlledFolder):
     }))
   }
   if (SAYS_NOTHING.has(url))
-    return [{ route, request: { url: url.replace(':name', 'x') }, hidden: false }]
+    return [{ route, request: { url: url.replace(/:\w+/g, '1') }, hidden: false }]
   if (placeholders[0] === 'digest') {
     const at = (digest: string, hidden: boolean) => ({
       route,

@@ -10,7 +10,7 @@ import { startOurs } from './servers.ts'
 import { type S3Server, startS3 } from './versitygw.ts'
 
 /** Path of the command line as it is built. */
-const PROGRAM = join(process.cwd(), 'dist/cli/main.js')
+export const PROGRAM = join(process.cwd(), 'dist/cli/main.js')
 
 /** Archives a folder with three assets, one of 30 MB, and starts a store. */
 export async function withBucket(t: Test) {
