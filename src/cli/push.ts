@@ -1,9 +1,11 @@
 /** `refdepot push` and `rollback`: publish archives in a store, and go back. */
 import { openServerTarget, selectTags } from '../archive/archive-target.ts'
 import { healFolder } from '../archive/create-archives.ts'
-import { rollBack } from '../archive/publish-generation.ts'
+import { currentConfig, type PushStore, rollBack } from '../archive/publish-generation.ts'
 import { type PushEvent, pushArchives } from '../archive/push-archives.ts'
+import { findTag } from '../archive/server-record.ts'
 import { SettingInvalid } from '../config/config-error.ts'
+import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { configOf, requiredBy, type TargetFlags } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
@@ -12,6 +14,7 @@ import { type StoreFlags, storeOf } from './store-flags.ts'
 /** Flags of `push`. */
 export interface PushFlags extends TargetFlags, StoreFlags {
   readonly policy?: string
+  readonly new?: boolean
   readonly json?: boolean
 }
 
@@ -24,10 +27,12 @@ export interface RollbackFlags extends StoreFlags {
 export async function runPush(paths: readonly string[], flags: PushFlags): Promise<number> {
   const target = await openServerTarget(configOf(flags), flags.archiveFolder)
   await healFolder(target)
-  const entries = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  const to = await storeOf(flags)
+  const archived = selectTags(target.source.genomes, paths).filter(({ tag }) => tag.archived)
+  const entries = flags.new === true ? await unpublished(to, archived) : archived
   const onEvent = (event: PushEvent) => process.stdout.write(shown(event, flags))
   const require = await requiredBy(flags)
-  const result = await pushArchives(target, entries, await storeOf(flags), { onEvent, require })
+  const result = await pushArchives(target, entries, to, { onEvent, require })
   const { generation, pushed, present, withdrawn } = result
   const left = withdrawn === 0 ? '' : `, ${withdrawn} withdrawn`
   process.stdout.write(
@@ -53,6 +58,18 @@ export async function runRollback(
   process.stdout.write(`generation ${generation} is served now${origin}\n`)
   for (const path of stillWithdrawn) process.stdout.write(`still withdrawn ${path}\n`)
   return EXIT.ok
+}
+
+/** The tags that are not published under their names yet. */
+async function unpublished(
+  to: PushStore,
+  entries: readonly CatalogueEntry[],
+): Promise<CatalogueEntry[]> {
+  const config = await currentConfig(to)
+  return entries.filter(({ genome, asset, tag }) => {
+    const name = { genome: genome.digest, asset: asset.name, tag: tag.name }
+    return findTag(config, name)?.archive_digest === undefined
+  })
 }
 
 function shown(event: PushEvent, { json }: PushFlags): string {

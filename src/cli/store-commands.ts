@@ -15,6 +15,7 @@ export function storeCommands(program: Command, settle: Settle): void {
     .argument('[PATH...]', 'registry paths; everything that is archived without')
     .addOption(storeOption())
     .addOption(policyOption())
+    .option('--new', 'only tags that are not published yet')
     .option('--json', 'as JSON, one event a line')
     .action((paths: string[], flags: PushFlags) =>
       settle(import('./push.ts').then(({ runPush }) => runPush(paths, flags))),

@@ -39,7 +39,8 @@ export async function collectDocument(app: FastifyInstance, parts: RouteParts): 
   // Apart, because refgenie clients refuse a document with a path that GET does not answer.
   await register(app, parts, ADMIN_DECORATOR, {
     title: 'refdepot, administration',
-    description: 'Tokens and audit, with a token of the scope `admin`; uploads, with one that may write',
+    description:
+      'Tokens and audit, with a token of the scope `admin`; uploads, with one that may write',
     tags: [{ name: 'Admin', description: 'Tokens and audit' }],
     admin: true,
   })

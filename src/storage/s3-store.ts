@@ -141,12 +141,18 @@ class S3Object implements StoredObject {
     try {
       const answer = await this.#client.send(command, { abortSignal: signal })
       const body = answer.Body as Readable
+      // A store that overlooks the condition would send another object as if it were this one.
+      if (this.inode !== '' && answer.ETag !== undefined && answer.ETag !== this.inode) {
+        body.destroy()
+        throw new ShortRead(this.#name, start, end)
+      }
       // A store that does not know ranges would send the begin of the object as if it were the middle.
       const partial = answer.ContentRange ?? (start === 0 && end === this.size ? 'whole' : '')
       if (partial === 'whole' || partial.startsWith(`bytes ${start}-`)) return body
       body.destroy()
       throw new Error(`the store does not answer ranges (content-range: '${partial}')`)
     } catch (error) {
+      if (error instanceof ShortRead) throw error
       if (isAbsent(error) || statusOf(error) === 412) throw new ShortRead(this.#name, start, end)
       throw failed(this.#name, error)
     }

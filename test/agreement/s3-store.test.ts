@@ -94,6 +94,44 @@ t.test('a store that stays broken breaks the stream: never a short success', asy
   }
 })
 
+t.test('credentials that expire while a stream is read', async t => {
+  const renewed = await storeWith(t, ['broken', 403, 'none'])
+  const object = await opened(renewed.store, 'big.bin')
+  const chunks: Buffer[] = await object.stream({ start: 0, end: content.length }).toArray()
+  t.ok(Buffer.concat(chunks).equals(content), 'renewed in time: it goes on')
+  const expired = await storeWith(t, ['broken', ...Array.from({ length: 20 }, () => 403 as const)])
+  const got: Buffer[] = []
+  await t.rejects(
+    async () => {
+      const stream = (await opened(expired.store, 'big.bin')).stream({
+        start: 0,
+        end: content.length,
+      })
+      for await (const chunk of stream) got.push(chunk)
+    },
+    { code: 'storage-failed', message: /cannot read big.bin/ },
+  )
+  const all = Buffer.concat(got)
+  t.ok(
+    all.length < content.length && all.equals(content.subarray(0, all.length)),
+    'never a short success',
+  )
+})
+
+t.test(
+  'a store that is slow is waited for; one that sends another state is not believed',
+  async t => {
+    const slow = await storeWith(t, ['slow'])
+    const object = await opened(slow.store, 'big.bin')
+    const chunks: Buffer[] = await object.stream({ start: 0, end: content.length }).toArray()
+    t.ok(Buffer.concat(chunks).equals(content))
+    const other = await storeWith(t, ['other-etag'])
+    await t.rejects((await opened(other.store, 'big.bin')).bytes({ start: 5, end: 9 }), {
+      code: 'short-read',
+    })
+  },
+)
+
 t.test('a store without ranges is found out', async t => {
   const { store } = await storeWith(
     t,

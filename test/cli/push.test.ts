@@ -31,6 +31,7 @@ t.test('archives are pushed, served from the store, and rolled back', async t =>
     .trim()
     .split('\n')
     .map(line => JSON.parse(line))
+  t.match((await push('--new')).stdout, /^generation 2: 0 pushed, 0 there already\n$/)
   t.match(lines.at(-1), { event: 'published', generation: 2, pushed: 1, present: 1 })
   t.equal(lines.length, 3)
   for (let i = 0; i < 100 && (await status('bwa_index')) !== 200; i += 1)

@@ -10,10 +10,16 @@ export type Fault =
   /** The store says so. */
   | 500
   | 503
+  /** The credentials count no more. */
+  | 403
   /** It is cut off after a third, with a broken connection. */
   | 'broken'
   /** It ends in good order after a third, although more was announced. */
   | 'short'
+  /** It comes in drops, with pauses between them. */
+  | 'slow'
+  /** It names another state of the object than the one that was asked for. */
+  | 'other-etag'
   /** It says nothing of a range, as if it were the whole object. */
   | 'no-range'
 
@@ -27,7 +33,8 @@ export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
     seen.push(`${incoming.method} ${fault} ${incoming.headers.range ?? ''}`.trim())
     if (typeof fault === 'number') {
       outgoing.writeHead(fault, { 'content-type': 'application/xml' })
-      outgoing.end('<Error><Code>InternalError</Code></Error>')
+      const code = fault === 403 ? 'ExpiredToken' : 'InternalError'
+      outgoing.end(`<Error><Code>${code}</Code></Error>`)
       return
     }
     forward(target, incoming, outgoing, fault)
@@ -53,7 +60,12 @@ function forward(
   const passed = request({ hostname, port, method, path, headers }, answer => {
     const { 'content-range': _range, ...plain } = answer.headers
     if (fault === 'no-range') outgoing.writeHead(200, plain)
+    else if (fault === 'other-etag') outgoing.writeHead(206, { ...answer.headers, etag: '"other"' })
     else outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+    if (fault === 'slow') {
+      void drip(answer, outgoing)
+      return
+    }
     if (fault !== 'broken' && fault !== 'short') {
       answer.pipe(outgoing)
       return
@@ -79,4 +91,13 @@ function forward(
   })
   passed.on('error', () => outgoing.destroy())
   incoming.pipe(passed)
+}
+
+/** Sends an answer piece by piece, a moment apart. */
+async function drip(answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  for await (const chunk of answer) {
+    outgoing.write(chunk)
+    await new Promise(done => setTimeout(done, 15))
+  }
+  outgoing.end()
 }
