@@ -23,10 +23,17 @@ export type Fault =
   /** It says nothing of a range, as if it were the whole object. */
   | 'no-range'
 
+/** Bytes that the store has given for a request. */
+export interface Served {
+  readonly path: string
+  bytes: number
+}
+
 /** Starts the proxy; each GET takes the next fault of the list, then all pass. */
 export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
   const seen: string[] = []
   const headers: IncomingMessage['headers'][] = []
+  const served: Served[] = []
   const server = createServer((incoming, outgoing) => {
     const fault = incoming.method === 'GET' ? (faults.shift() ?? 'none') : 'none'
     headers.push(incoming.headers)
@@ -37,14 +44,19 @@ export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
       outgoing.end(`<Error><Code>${code}</Code></Error>`)
       return
     }
-    forward(target, incoming, outgoing, fault)
+    forward(target, incoming, outgoing, fault, served)
   })
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
   t.teardown(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, headers }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    headers,
+    served,
+  }
 }
 
 function forward(
@@ -52,12 +64,19 @@ function forward(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   fault: Fault,
+  served: Served[],
 ): void {
   const { hostname, port } = new URL(target)
   // The Host header is signed, so it stays the one that the client has sent.
   const { headers } = incoming
   const { method, url: path } = incoming
   const passed = request({ hostname, port, method, path, headers }, answer => {
+    const account = { path: path ?? '', bytes: 0 }
+    served.push(account)
+    if (method === 'GET')
+      answer.on('data', (chunk: Buffer) => {
+        account.bytes += chunk.length
+      })
     const { 'content-range': _range, ...plain } = answer.headers
     if (fault === 'no-range') outgoing.writeHead(200, plain)
     else if (fault === 'other-etag') outgoing.writeHead(206, { ...answer.headers, etag: '"other"' })
