@@ -37,6 +37,7 @@ if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   echo "$wanted" >"$peers/node/wanted"
 fi
 bash "$root/scripts/peers/install-versitygw.sh" "$peers/versitygw"
+bash "$root/scripts/peers/install-kubeconform.sh" "$peers/kubeconform"
 # The other Node.js lines that the server has to run on; the npm package brings the program.
 for version in 22.23.3 24.21.0; do
   dir="$peers/node-${version%%.*}"
