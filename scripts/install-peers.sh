@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI and npm only.
+# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI, npm and Go modules only.
 #
 # Debian: aligners, transfer tools, a container builder. PyPI: refgenie and refgenieserver (with the stack the reference was measured on), a
-# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. They live in .peers/, not in our package.json.
+# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. Go: an S3 server, readers of deployment files. They live in .peers/, not in our package.json.
 set -euo pipefail
 root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
