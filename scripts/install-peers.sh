@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI and npm only.
+# Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI, npm and Go modules only.
 #
 # Debian: aligners, transfer tools, a container builder. PyPI: refgenie and refgenieserver (with the stack the reference was measured on), a
-# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. They live in .peers/, not in our package.json.
+# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. Go: an S3 server, readers of deployment files. They live in .peers/, not in our package.json.
 set -euo pipefail
 root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
@@ -37,6 +37,7 @@ if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   echo "$wanted" >"$peers/node/wanted"
 fi
 bash "$root/scripts/peers/install-versitygw.sh" "$peers/versitygw"
+bash "$root/scripts/peers/install-kubeconform.sh" "$peers/kubeconform"
 # The other Node.js lines that the server has to run on; the npm package brings the program.
 for version in 22.23.3 24.21.0; do
   dir="$peers/node-${version%%.*}"

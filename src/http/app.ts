@@ -46,6 +46,9 @@ const EXPOSED_HEADERS = [
   'Retry-After',
 ]
 
+// How often a stopping server looks for connections that have nothing to do any more.
+const IDLE_LOOK_MS = 100
+
 // Paths of pages get this; archives and files are data and need none.
 const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -62,6 +65,8 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
       withoutToken(request, withoutBase(request.url ?? '/', settings.basePath)),
     // A draining server finishes its downloads, but keeps no idle connection open.
     forceCloseConnections: 'idle',
+    // A proxy may send a request over a connection it kept in the moment a replica begins to stop: it is answered, and the connection ends.
+    return503OnClosing: false,
   })
   const generationFor: RouteParts['generationFor'] = request =>
     access.view(depot.current, callerOf(request).rights)
@@ -92,6 +97,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   attendRequests(app, depot, access)
   handleErrors(app, parts, known)
   logRequests(app)
+  endKeptConnections(app)
   guardPages(app)
   await collectDocument(app, parts)
   await app.register((routes, _options, done) => {
@@ -149,6 +155,17 @@ function logRequests(app: FastifyInstance): void {
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const url = withoutSecrets(request.url)
     request.log.info({ method, url, status: statusCode, ms }, 'request')
+  })
+}
+
+/** A connection whose download ends while the server stops would be kept for the next request, and the stop would wait for its time-out. */
+function endKeptConnections(app: FastifyInstance): void {
+  app.addHook('preClose', done => {
+    if (!app.server.listening) return done()
+    const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS)
+    app.server.once('close', () => clearInterval(timer))
+    timer.unref()
+    done()
   })
 }
 

@@ -62,7 +62,8 @@ t.test('the image says how it is run', async t => {
 
 t.test('the image holds what the server needs and nothing of the build', async t => {
   const root = await buildah('mount', await makeContainer(t, IMAGE))
-  for (const path of ['app/dist/cli/main.js', 'app/openapi', 'app/node_modules/fastify']) {
+  const needed = ['app/dist/cli/main.js', 'app/openapi', 'app/node_modules/fastify']
+  for (const path of [...needed, 'app/docker/prepare-store.mjs']) {
     await t.resolves(access(join(root, path)), `${path} is there`)
   }
   const leftovers = ['app/src', 'app/node_modules/typescript', 'root/.npmrc', 'run/secrets/ca']

@@ -26,13 +26,17 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-/** Starts a server. */
-export async function startS3(t: Test): Promise<S3Server> {
+/**
+ * Starts a server.
+ *
+ * @param options - of the program, such as where its accounts are
+ */
+export async function startS3(t: Test, options: readonly string[] = []): Promise<S3Server> {
   const top = await mkdtemp(join(tmpdir(), 'refdepot-s3-'))
   const data = join(top, 'data')
   await mkdir(data)
   const port = await freePort()
-  const child = spawn(PROGRAM, ['--port', `127.0.0.1:${port}`, '-q', 'posix', data], {
+  const child = spawn(PROGRAM, ['--port', `127.0.0.1:${port}`, '-q', ...options, 'posix', data], {
     env: { ...process.env, ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET },
     stdio: 'ignore',
   })

@@ -1,0 +1,103 @@
+/** A real nginx with the config of docker/nginx.conf; only addresses and folders are those of the test. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { freePort } from '../free-port.ts'
+
+const CONFIG = 'docker/nginx.conf'
+const ACCESS_LOG = 'access.log'
+const START_MS = 20_000
+
+/** A running proxy. */
+export interface FrontProxy {
+  readonly url: string
+  /** Everything it has logged. */
+  readonly log: () => Promise<string>
+  /** Files in which it keeps parts of answers at this moment. */
+  readonly kept: () => Promise<string[]>
+}
+
+/** Where the config of the test differs from the one that is deployed. */
+export interface NginxPlaces {
+  readonly folder: string
+  readonly port: number
+  /** Ports of the replicas, in the order of their names. */
+  readonly replicas: readonly number[]
+}
+
+/**
+ * Writes the config with the places of a test; answers its path.
+ *
+ * @throws Error when a place is not in the config any more: the test would prove another config
+ */
+export async function nginxConfig({ folder, port, replicas }: NginxPlaces): Promise<string> {
+  let text = await readFile(CONFIG, 'utf8')
+  const put = (found: string, place: string) => {
+    if (!text.includes(found)) throw new Error(`${CONFIG} has no ${found}`)
+    text = text.replaceAll(found, place)
+  }
+  put('/tmp/', `${folder}/`)
+  put('/dev/stdout', `${folder}/${ACCESS_LOG}`)
+  put('listen 8080;', `listen 127.0.0.1:${port};`)
+  for (const [at, own] of replicas.entries()) put(`refdepot-${at + 1}:8080`, `127.0.0.1:${own}`)
+  const path = join(folder, 'nginx.conf')
+  await writeFile(path, text)
+  return path
+}
+
+/**
+ * Starts it before replicas.
+ *
+ * @param change - of the config, for the proof that a setting does something
+ */
+export async function frontProxy(
+  t: Test,
+  replicas: readonly number[],
+  change = (config: string) => config,
+): Promise<FrontProxy> {
+  const folder = await mkdtemp(join(tmpdir(), 'refdepot-nginx-'))
+  // Started by root, its workers are somebody else.
+  await chmod(folder, 0o755)
+  const port = await freePort()
+  const config = await nginxConfig({ folder, port, replicas })
+  await writeFile(config, change(await readFile(config, 'utf8')))
+  const child = spawn('nginx', ['-p', folder, '-c', config, '-g', 'daemon off;'])
+  let errors = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      errors += chunk
+    })
+  }
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+    await rm(folder, { recursive: true, force: true })
+  })
+  const url = `http://127.0.0.1:${port}`
+  for (const until = Date.now() + START_MS; Date.now() < until; await wait(50)) {
+    if (child.exitCode !== null) break
+    if ((await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true) {
+      const log = async () => errors + (await readFile(join(folder, ACCESS_LOG), 'utf8'))
+      const kept = () => heldOpen(child.pid as number, join(folder, 'nginx-proxy'))
+      return { url, log, kept }
+    }
+  }
+  throw new Error(`nginx did not start:\n${errors}`)
+}
+
+/** Files below a folder that the workers of nginx hold open: it removes their names as soon as it has made them. */
+async function heldOpen(master: number, folder: string): Promise<string[]> {
+  const workers = await readFile(`/proc/${master}/task/${master}/children`, 'utf8')
+  const held: string[] = []
+  for (const worker of workers.split(' ').filter(Boolean)) {
+    for (const descriptor of await readdir(`/proc/${worker}/fd`)) {
+      const leadsTo = await readlink(`/proc/${worker}/fd/${descriptor}`).catch(() => '')
+      if (leadsTo.startsWith(folder)) held.push(leadsTo)
+    }
+  }
+  return held
+}
