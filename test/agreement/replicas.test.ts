@@ -3,9 +3,14 @@
  * one replica is told about access counts on the others at once.
  */
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { GenomeFolder } from '../support/genome-folder.ts'
 import type { Replica } from '../support/peers/replica.ts'
+import { run } from '../support/peers/run.ts'
 import {
   archiveIn,
   body,
@@ -29,12 +34,17 @@ const BIG_BYTES = 30_000_000
 /** Lists that tell of every asset, with digests. */
 const LISTS = ['/v3/assets/list', '/_private_api/genomes/dict', '/t7/assets', '/assets?q=late']
 const MOST_KILLS = 8
+// After so long every count is written and known everywhere.
+const SETTLED_MS = 8000
+// Whole by curl, in two parts by curl, whole by wget, in segments by aria2; a HEAD and a part of one count nothing.
+const COUNTED_DOWNLOADS = 4
 
-/** What a list says of generations: addresses are those of the server that was asked, and sha256 is known once it was looked up. */
+/** What a list says of generations: addresses are those of the server that was asked, sha256 is known once it was looked up, counts grow. */
 const essence = (text: string) =>
   text
     .replace(/http:\/\/127\.0\.0\.1:\d+/g, '')
     .replace(/"sha256":(?:null|"\w{64}")/g, '"sha256":…')
+    .replace(/"downloads":(?:null|\d+)/g, '"downloads":…')
 
 const lists = (url: string) =>
   Promise.all(LISTS.map(async path => essence((await body(url + path)).toString('utf8'))))
@@ -54,7 +64,7 @@ async function withClients(t: Test, { proxy, first, second }: RunningReplicas) {
   clients.begin('aria2', await aria2Client(t, bigUrl, big))
   const indexes = [
     sha256(await archiveIn(first, 'bwa_index')),
-    sha256(await archiveIn(second, 'bwa_index')),
+    sha256(await archiveIn(second, 'bwa_index', 'v2')),
   ]
   const replaced = `${proxy.url}/t7/assets/bwa_index/archive`
   clients.begin(
@@ -124,13 +134,45 @@ t.test('clients get every byte while replicas, database and generations come and
     t.same([...(seen[at] ?? [])].sort(), [...known].sort(), `${path}: one generation or the other`)
   }
   for (const replica of [one, two]) t.same(await replica.leftovers(), [], 'it writes nothing')
-  // Counters of downloads: what the clients have got (clients.report(NAME).done) is to be compared here with what the replicas have counted.
+  await counted(t, it)
   t.match(
     await proxy.log(),
     / replica=127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ 502, 200\n/,
     'asked elsewhere',
   )
 })
+
+/** Downloads that both replicas have counted of an archive. */
+async function countedOf(url: string, md5: string): Promise<number> {
+  const { items } = JSON.parse((await body(`${url}/stats`)).toString('utf8'))
+  return items.find(({ archive }: { archive: string }) => archive === md5)?.downloads ?? 0
+}
+
+/** What is downloaded once counts once, whichever of the replicas has sent which part of it. */
+async function counted(t: Test, { one, two, proxy, first }: RunningReplicas) {
+  const md5 = await md5Of(first)
+  await wait(SETTLED_MS)
+  const before = await countedOf(one.url, md5)
+  t.ok(before > 0, 'what was downloaded under load')
+  const home = await mkdtemp(join(tmpdir(), 'refdepot-counted-'))
+  t.teardown(() => rm(home, { recursive: true, force: true }))
+  const url = `${proxy.url}/t7/assets/big/archive`
+  const client = async (program: string, ...args: string[]) => {
+    const { code, stderr } = await run(program, [...args, url], { cwd: home })
+    t.equal(code, 0, stderr)
+  }
+  await client('curl', '-fsS', '-o', 'a')
+  await client('curl', '-fsS', '-o', 'b', '-r', '0-9999999')
+  await client('curl', '-fsS', '-o', 'b', '-C', '-')
+  await client('wget', '-q', '-O', 'c')
+  await client('aria2c', '-q', '-x4', '-s4', '-k1M', '-o', 'd')
+  await client('curl', '-fsSI')
+  await client('curl', '-fsS', '-o', 'e', '-r', '0-9999999')
+  await wait(SETTLED_MS)
+  for (const replica of [one, two]) {
+    t.equal((await countedOf(replica.url, md5)) - before, COUNTED_DOWNLOADS, 'exactly')
+  }
+}
 
 /** One replica after the other dies while a download is at its beginning: one of them is the one that sends it. */
 async function killed(

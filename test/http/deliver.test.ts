@@ -164,7 +164,9 @@ t.test('no source but deliver.ts sets lengths, ranges or tags', async t => {
   const asArgument = new RegExp(`header\\(\\s*['"](?:${names})['"]`, 'i')
   for (const file of files) {
     if (file === join('http', 'deliver.ts')) continue
-    const source = await readFile(join('src', file), 'utf8')
+    // Reading what another server has answered sets nothing here.
+    const whole = await readFile(join('src', file), 'utf8')
+    const source = whole.replace(/\.headers\.get\('[a-z-]+'\)/g, '')
     t.notMatch(source, asKey, file)
     t.notMatch(source, asArgument, file)
   }

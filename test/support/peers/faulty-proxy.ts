@@ -24,7 +24,7 @@ export type Fault =
   | 'no-range'
 
 /** Bytes that the store has given for a request. */
-export interface Served {
+interface Served {
   readonly path: string
   bytes: number
 }

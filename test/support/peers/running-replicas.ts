@@ -34,7 +34,8 @@ export async function twoGenerations(t: Test, bytes: number) {
   })
   const late = LATE.map(name => [`${name}:default`, { files: { [name]: name } }] as const)
   const second = await genomeFolderIn(join(top, 'second'), {
-    'bwa_index:default': { files: { 'x.bwt': noise(200_000, 9) } },
+    // Another default tag: what is published under a tag stays.
+    'bwa_index:v2': { files: { 'x.bwt': noise(200_000, 9) } },
     ...Object.fromEntries(late),
   })
   for (const { config } of [first, second]) {
@@ -44,8 +45,8 @@ export async function twoGenerations(t: Test, bytes: number) {
 }
 
 /** An archive of one of the folders. */
-export const archiveIn = ({ archiveFolder }: GenomeFolder, asset: string) =>
-  readFile(join(archiveFolder, T7, `${asset}__default.tgz`))
+export const archiveIn = ({ archiveFolder }: GenomeFolder, asset: string, tag = 'default') =>
+  readFile(join(archiveFolder, T7, `${asset}__${tag}.tgz`))
 
 /** Two replicas that serve the first generation, behind nginx. */
 export async function runningReplicas(t: Test, bytes: number) {
