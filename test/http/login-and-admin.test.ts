@@ -390,6 +390,11 @@ t.test('administration has a document of its own', async t => {
     '/admin/tokens',
     '/admin/tokens/{name}',
     '/admin/audit',
+    '/uploads',
+    '/uploads/{id}',
+    '/uploads/{id}/parts',
+    '/uploads/{id}/parts/{number}',
+    '/uploads/{id}/complete',
   ])
   t.same(
     open.filter(path => paths(admin).includes(path)),

@@ -125,5 +125,8 @@ t.test('an answer is held back until its connection tells', async t => {
     t.equal(each.listenerCount('close'), 0)
   }
   t.same(outcomes, [], 'each is told once')
+  // Its own timer keeps no process alive.
+  const alive = setTimeout(() => {}, 10_000)
   await new Promise<void>(done => new UnsettledAnswers(1).hold(socket() as never, () => done()))
+  clearTimeout(alive)
 })

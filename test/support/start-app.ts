@@ -47,6 +47,8 @@ export async function startApp(
     onError: () => {},
     ...access,
   })
+  // What is read at the start is read before the test begins: nothing opens a state while its folder is being removed.
+  await control.counts.refresh()
   const app = await buildApp({
     depot,
     access: control,
