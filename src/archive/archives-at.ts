@@ -8,7 +8,7 @@ import { INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-index.ts'
 
 /** A place with archives. */
 export interface ArchivesAt {
-  readonly store: Store
+  readonly store: Pick<Store, 'open' | 'identify'>
   readonly places: ArchivePlaces
   /** What people call the object of a key: its path, or its address. */
   shownAs(key: string): string

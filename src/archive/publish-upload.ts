@@ -2,7 +2,6 @@
 import type { ProvenanceField } from '../domain/provenance.ts'
 import { TagImmutable } from '../domain/publication-errors.ts'
 import type { UploadEnd, UploadRecord } from '../domain/upload.ts'
-import type { Store } from '../storage/store.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
 import { archiveName, publishedFolder, type SideFile, sideFileName } from './archive-places.ts'
 import { formatIndex, INDEX_SUFFIX } from './member-index.ts'
@@ -74,7 +73,7 @@ async function placeOf(
   const staged = stagingKey(id)
   if ((await store.identify(staged)) !== undefined) return staged
   const parts = await uploads.parts({ key: staged, id: storeUpload })
-  if (parts.length === 0 && (await store.identify(key)) !== undefined) return key
+  if (parts.length === 0) return key
   await uploads.complete({ key: staged, id: storeUpload })
   return staged
 }
@@ -94,11 +93,10 @@ async function whyDamaged(
   { entry }: UploadOrder,
 ): Promise<string | undefined> {
   const places = { archiveKeys: () => [key], foldersOf: () => [], unpackedKeys: () => [] }
-  const reading: Store = {
+  const reading = {
     // The index that was sent, wherever the archive is.
-    open: name => store.open(name === key + INDEX_SUFFIX ? index : name),
-    identify: name => store.identify(name),
-    list: folder => store.list(folder),
+    open: (name: string) => store.open(name === key + INDEX_SUFFIX ? index : name),
+    identify: (name: string) => store.identify(name),
   }
   const at = { store: reading, places, shownAs: (name: string) => name }
   const { problems } = await verifyArchive(at, entry, true)

@@ -20,8 +20,8 @@ export async function pushStaged(
   const published = await currentConfig(to)
   for (const genome of target.source.genomes) {
     const known = published.genomes?.[genome.digest]
-    for (const entry of entriesOf(genome))
-      if (known != null) demandKnownName(entry, known.aliases ?? [])
+    if (known == null) continue
+    for (const entry of entriesOf(genome)) demandKnownName(entry, known.aliases ?? [])
   }
   const followed = following(own, published)
   await replaceFile(target.configFile, formatGenomeConfig(followed))

@@ -31,6 +31,8 @@ export interface UploadDeskParts extends PublishUpload {
   readonly onPublished: (record: UploadRecord) => Promise<unknown>
   /** Told what went wrong at an upload that can be tried again. */
   readonly onError: (error: unknown) => void
+  /** How often it is said that an upload is being compared, in ms; for tests. */
+  readonly heartbeatMs?: number
   /** The state; opened when it is needed. */
   readonly ledger: () => Promise<UploadLedger>
 }
@@ -194,7 +196,7 @@ export class UploadDesk {
       removed += 1
     }
     for (const { path } of await store.list('uploads')) {
-      const [id = ''] = path.split('/')
+      const id = path.replace(/\/.*$/, '')
       if ((await ledger.byId(id)) !== undefined) continue
       await uploads.remove(`uploads/${path}`)
       removed += 1
@@ -212,7 +214,7 @@ export class UploadDesk {
     const ledger = await this.#parts.ledger()
     const heart = setInterval(() => {
       ledger.touch(record.id).catch(this.#parts.onError)
-    }, HEARTBEAT_MS)
+    }, this.#parts.heartbeatMs ?? HEARTBEAT_MS)
     try {
       const order = readUploadOrder(JSON.parse(record.order))
       const end = await publishUpload(this.#parts, record, order)
@@ -251,12 +253,13 @@ export class UploadDesk {
     const { genome, asset, tag } = entry
     const path = registryPathOf(entry)
     const known = genomes?.[genome.digest]
-    const aliases = known == null ? genome.aliases : (known.aliases ?? [])
+    const published = known?.aliases ?? []
+    const aliases = known == null ? genome.aliases : published
     const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
     if (!sender.mayWrite(names, studies)) {
       throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
     }
-    if (known != null) return demandKnownName(entry, known.aliases ?? [])
+    if (known != null) return demandKnownName(entry, published)
     for (const [digest, other] of Object.entries(genomes ?? {})) {
       const taken = genome.aliases.find(
         alias => alias === digest || other?.aliases?.includes(alias),
@@ -284,8 +287,7 @@ export class UploadDesk {
     const { store } = this.#parts
     if ((await store.identify(stagingKey(record.id))) !== undefined) return true
     const { entry } = readUploadOrder(JSON.parse(record.order))
-    const own = await store.identify(`${publishedFolder(entry)}/${archiveName(entry)}`)
-    return own?.size === record.size
+    return (await store.identify(`${publishedFolder(entry)}/${archiveName(entry)}`)) !== undefined
   }
 
   async #status(record: UploadRecord): Promise<UploadStatus> {

@@ -11,6 +11,7 @@ import { isGenomeDigest, isMd5 } from '../domain/digest.ts'
 import { LATEST } from '../domain/genome.ts'
 import { UploadRefused } from '../domain/upload.ts'
 import { formatIndex, type MemberIndex, parseIndex } from './member-index.ts'
+import { findTag } from './server-record.ts'
 
 const SIDE_FILE = Type.Optional(Type.String({ maxLength: 16 * 1024 * 1024 }))
 
@@ -64,8 +65,8 @@ export function readUploadOrder(value: unknown): UploadOrder {
   if (!isGenomeDigest(entry.genome.digest)) {
     throw new UploadRefused(path, 'its genome must be named by its digest, 48 hex characters')
   }
-  const { study } =
-    config.genomes?.[entry.genome.digest]?.assets?.[entry.asset.name]?.tags?.[name] ?? {}
+  const named = { genome: entry.genome.digest, asset: entry.asset.name, tag: name }
+  const study = findTag(config, named)?.study
   return { config, index, files: value.files ?? {}, entry, studies: [study ?? []].flat() }
 }
 

@@ -207,6 +207,14 @@ t.test('a verification finds whatever is wrong', async t => {
     await verify(false),
     /the md5 of the config should be .*\nthe legacy_archive_digest of the config/,
   )
+  await writeFile(path + INDEX_SUFFIX, index)
+  await writeFile(path, Buffer.concat([bytes, Buffer.from('x')]))
+  t.match(
+    await verify(true),
+    /^the md5 of the config should be/,
+    'an index of another length counts for nothing',
+  )
+  await writeFile(path, bytes)
   await rm(path + INDEX_SUFFIX)
   t.equal(await verify(true), '', 'without index the md5 counts')
   await rm(path)
@@ -217,7 +225,6 @@ t.test('a verification finds whatever is wrong', async t => {
     ...at,
     store: {
       identify: (key: string) => at.store.identify(key),
-      list: (folder: string) => at.store.list(folder),
       open: async () => undefined,
     },
   }

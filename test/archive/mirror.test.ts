@@ -167,6 +167,7 @@ const DICT = {
           default: { archive_digest: md5(ARCHIVE), archive_size: '10 B' },
           odd: { archive_digest: 'no md5', archive_size: '10 B' },
           none: null,
+          bare: {},
         },
       },
       empty: null,
@@ -216,8 +217,15 @@ t.test('servers that are none, or answer oddly', async t => {
   )
   const page = await odd(t, (_path, _request, reply) => void reply.end('<html>: no'))
   await t.rejects(new RemoteServer(page).open(CURRENT_KEY))
+  let asked = 0
+  archiveAnswer = () => {
+    asked += 1
+  }
   const stream = object?.stream({ start: 0, end: 10 })
+  stream?.resume()
+  while (asked === 0) await new Promise(done => setTimeout(done, 5))
   stream?.destroy()
+  await new Promise(done => setTimeout(done, 20))
 })
 
 t.test('an index is believed only for its archive', async t => {

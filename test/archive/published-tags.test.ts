@@ -3,8 +3,10 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promi
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openServerTarget, openTarget, selectTags } from '../../src/archive/archive-target.ts'
+import { ContentIndex } from '../../src/archive/content-index.ts'
 import { createArchives, planImport } from '../../src/archive/create-archives.ts'
 import { Depot } from '../../src/archive/depot.ts'
+import { checkFolder } from '../../src/archive/folder-check.ts'
 import {
   type PushStore,
   publishGeneration,
@@ -82,6 +84,8 @@ t.test(
     t.match(await push(second, to, ['t7/x:v2', 't7/y']), { generation: 2, pushed: 2 })
     t.match(await push(first, to), { generation: 2, pushed: 0, present: 1 })
     t.same(await publishedTag(to), before)
+    await rm(join(second.archiveFolder, T7, 'x__default.tgz'))
+    await t.rejects(push(second, to), { code: 'tag-immutable' }, 'what is gone cannot be compared')
   },
 )
 
@@ -428,4 +432,23 @@ t.test('a policy may demand that tags say where they come from', async t => {
   await mkdir(join(place, 'empty'))
   const elsewhere = { place, ...(await openWritableStore(join(place, 'empty'))) }
   await t.rejects(push(made, elsewhere, ['t7/x:v2'], { require }), { code: 'provenance-missing' })
+})
+
+t.test('a check that is stopped looks after nothing more', async t => {
+  const folder = t.testdir({
+    'genome_config.yaml': `genomes:
+  ${'a'.repeat(48)}:
+    assets:
+      x:
+        tags:
+          v1: {archive_digest: ${'0'.repeat(32)}, archive_size: 1 B, withdrawn: {reason: wrong, at: '2026-01-01T00:00:00.000Z'}}
+`,
+  })
+  const depot = await Depot.open({ config: `${folder}/genome_config.yaml`, archiveFolder: folder })
+  t.teardown(() => depot.close())
+  const { catalogue, store, places, ledger, shelf } = depot.current
+  const contents = new ContentIndex()
+  const check = { catalogue, store, places, ledger, shelf, contents }
+  t.same(await checkFolder({ ...check, signal: AbortSignal.abort() }), [])
+  t.same(await checkFolder(check), [], 'an archive that is withdrawn may be gone')
 })

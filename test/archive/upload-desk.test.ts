@@ -6,8 +6,9 @@ import t, { type Test } from 'tap'
 import { openServerTarget, openTarget } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { stageSource } from '../../src/archive/publish-source.ts'
+import { generationNow } from '../../src/archive/publish-upload.ts'
 import { readPublished } from '../../src/archive/published.ts'
-import { pushStaged } from '../../src/archive/push-staged.ts'
+import { following, pushStaged } from '../../src/archive/push-staged.ts'
 import { type Sender, UploadDesk } from '../../src/archive/upload-desk.ts'
 import { uploadOf } from '../../src/archive/upload-files.ts'
 import type { RawConfig, RawTag } from '../../src/config/genome-config-schema.ts'
@@ -327,6 +328,111 @@ t.test('a server that dies in the middle: the next one ends it', async t => {
     true,
     'and was not heard of for long',
   )
+})
+
+t.test('where a client can send parts itself', async t => {
+  const { folder, make, parts } = await desk(t)
+  const it = await packed(folder, noise(9_000_000))
+  const uploads = Object.create(parts.uploads, {
+    partAddress: {
+      value: async (upload: { id: string }, number: number, sha256: string) => ({
+        url: `https://store/${upload.id === '' ? 'none' : 'some'}/${number}`,
+        headers: { sha256 },
+      }),
+    },
+  })
+  // The methods of the class look at its private fields, so they are called on it.
+  for (const name of ['partSize', 'begin', 'parts'] as const) {
+    uploads[name] = (parts.uploads[name] as (...args: never[]) => unknown).bind(parts.uploads)
+  }
+  const at = make({ uploads })
+  const { record } = await at.begin(it.order, ALICE)
+  const sha256 = '0'.repeat(64)
+  t.same(await at.addresses(record.id, ALICE, [{ number: 2, sha256 }]), [
+    { number: 2, url: 'https://store/some/2', headers: { sha256 } },
+  ])
+  await t.rejects(at.addresses(record.id, ALICE, [{ number: 9, sha256 }]), {
+    code: 'upload-refused',
+  })
+})
+
+t.test('genomes without a name, senders with a log, and folders with nothing to send', async t => {
+  const { folder, send, parts, make, published, errors } = await desk(t)
+  const it = await packed(folder, noise(3_000_000))
+  const genome = it.order.config.genomes?.[T7]
+  delete genome?.aliases
+  it.order.files.log = 'how it was built'
+  const beating = make({ heartbeatMs: 1 })
+  t.match(await send(it, BOB, beating), { state: 'published' })
+  t.same((await published()).config.genomes[0]?.aliases, [])
+  const named = await packed(folder, Buffer.from('x'), { tag: 'v2' })
+  await t.rejects(send(named, BOB), {
+    message: new RegExp(`is not called 'seven' here, but ${T7}`),
+  })
+  await t.rejects(pushStaged(named.target, parts, []), { message: /is not called 'seven'/ })
+  const nameless = await packed(folder, Buffer.from('y'), { tag: 'v3' })
+  delete nameless.order.config.genomes?.[T7]?.aliases
+  t.match(await send(nameless, BOB), { state: 'published' })
+  await t.rejects(
+    send(
+      await packed(folder, Buffer.from('z'), { genome: T7, tag: 'v4' }),
+      sender('token x', 'write:y/*'),
+    ),
+    {
+      code: 'forbidden',
+    },
+  )
+  const stranger = await packed(folder, Buffer.from('q'), {
+    digest: T7.replace(/^./, 'a'),
+    genome: 'eight',
+    asset: 'q',
+  })
+  delete stranger.order.config.genomes?.[T7.replace(/^./, 'a')]?.aliases
+  delete (stranger.order as Partial<Order>).files
+  await t.rejects(send(stranger, ALICE), { code: 'forbidden', message: /write:a/ })
+  t.match(await send(stranger, BOB), { state: 'published' })
+  const eight = await packed(folder, Buffer.from('8'), {
+    digest: T7.replace(/^./, 'b'),
+    genome: 'nine',
+    asset: 'q',
+  })
+  t.match(await send(eight, BOB), { state: 'published' })
+  t.same(errors, [])
+  const { target } = await packed(folder, Buffer.from('log'), { tag: 'v5' })
+  await writeFile(join(target.archiveFolder, T7, 'build_log_data__v5.md'), 'a log')
+  t.match((await uploadOf(target)).order, { files: { log: 'a log' } })
+  await rm(join(target.archiveFolder, T7, 'data__v5.tgz'))
+  await t.rejects(uploadOf(target), {
+    code: 'push-refused',
+    message: /data:v5 .*no archive with an index/,
+  })
+  const none = { ...target, source: { ...target.source, genomes: [] } }
+  await t.rejects(uploadOf(none), { code: 'push-refused' })
+  t.same(following({ genomes: { a: null, b: { assets: { x: null } } } }, {}), {
+    genomes: { a: { assets: {} }, b: { assets: { x: {} } } },
+  })
+  t.same(following({}, {}), { genomes: {} })
+})
+
+t.test('into a store directly', async t => {
+  const { folder, parts, published } = await desk(t)
+  t.equal(await generationNow(parts), 0)
+  t.equal(await pushStaged((await packed(folder, Buffer.from('x'))).target, parts, []), 1)
+  t.equal(await generationNow(parts), 1)
+  t.match((await published()).config.genomes[0], { aliases: ['seven'] })
+})
+
+t.test('others publish all the time: it stays open, to be tried again', async t => {
+  const { folder, make, send, errors, parts } = await desk(t)
+  const it = await packed(folder, Buffer.from('x'))
+  const writer = Object.create(parts.writer, {
+    put: {
+      value: (...args: Parameters<typeof parts.writer.put>) =>
+        args[0] === 'current.json' ? Promise.resolve(false) : parts.writer.put(...args),
+    },
+  })
+  t.match(await send(it, ALICE, make({ writer })), { state: 'open' })
+  t.match(errors, [{ code: 'push-conflict' }])
 })
 
 t.test('what nobody touches is given up, and nothing of it stays', async t => {

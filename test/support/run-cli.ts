@@ -46,7 +46,11 @@ export async function serveCli(t: Test, args: readonly string[], env = {}): Prom
   const child = spawn(
     process.execPath,
     [...process.execArgv, MAIN, 'serve', '-p', '0', '--host', '127.0.0.1', ...args],
-    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    // What is counted is written when the server ends, into a folder that the test removes.
+    {
+      env: { ...process.env, REFDEPOT_COUNT_DOWNLOADS: 'false', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   )
   const log: Record<string, unknown>[] = []
   let rest = ''
