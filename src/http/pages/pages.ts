@@ -71,6 +71,13 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
         release,
         release.entries.map(entry => stateOf(generation, entry)),
       ),
-    stats: (query, report) => statsPage(settings(), query, report),
+    stats: (query, report) => {
+      const { catalogue } = parts.generationFor(request)
+      const named = (digest: string) => {
+        const genome = catalogue.genome(digest)
+        return genome === undefined ? digest : nameOf(genome)
+      }
+      return statsPage(settings(), query, report, named)
+    },
   }
 }

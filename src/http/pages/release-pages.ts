@@ -67,7 +67,7 @@ export function releasePage(
   const cut = entries.length > shown.length
   const body = html`<h1>Release ${name}</h1>
 <p class="lead">${description ?? 'No description'}</p>
-<p>Made ${created.slice(0, 10)}, ${entries.length} archives. <a href="${settings.basePath}/releases/${name}?format=tsv">As a table</a></p>
+<p>Made ${created.slice(0, 10)}, ${entries.length} ${entries.length === 1 ? 'archive' : 'archives'}. <a href="${settings.basePath}/releases/${name}?format=tsv">As a table</a></p>
 <table>
 <thead><tr><th>Asset</th><th class="number">Archive</th><th>sha256</th><th>State</th></tr></thead>
 <tbody>
