@@ -1,5 +1,6 @@
 /** Digests of an archive while its bytes pass by. */
 import { createHash, type Hash } from 'node:crypto'
+import { sha256Of } from '../storage/sha256.ts'
 import { CHUNK_SIZE, type ViewDigests } from './member-index.ts'
 
 /** Length, md5 and sha256 of bytes that are given piece by piece. */
@@ -47,4 +48,13 @@ export class ChunkDigests {
     this.#hash = createHash('sha256')
     this.#filled = 0
   }
+}
+
+/** sha256 of each {@link CHUNK_SIZE} bytes of a part that begins where a chunk begins; computed on other threads. */
+export async function chunkDigestsOf(part: Uint8Array): Promise<string[]> {
+  const chunks: Promise<Buffer>[] = []
+  for (let at = 0; at < part.length; at += CHUNK_SIZE) {
+    chunks.push(sha256Of(part.subarray(at, at + CHUNK_SIZE)))
+  }
+  return (await Promise.all(chunks)).map(digest => digest.toString('hex'))
 }

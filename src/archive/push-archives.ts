@@ -5,9 +5,10 @@ import { readRawConfig } from '../config/raw-config.ts'
 import { PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { LATEST } from '../domain/genome.ts'
+import { inParallel } from '../domain/in-parallel.ts'
 import type { ProvenanceField } from '../domain/provenance.ts'
 import { openFile } from '../storage/file-store.ts'
-import { ChunkDigests } from './archive-digest.ts'
+import { chunkDigestsOf } from './archive-digest.ts'
 import {
   archiveName,
   FOLDER_PLACES,
@@ -47,6 +48,9 @@ export interface PushOptions {
   readonly require?: readonly ProvenanceField[]
 }
 
+// The parts of an archive are sent side by side, and are in memory; the store puts one together while another is sent.
+const MOST_ARCHIVES = 4
+
 const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 
 /**
@@ -73,11 +77,11 @@ export async function pushArchives(
   const fates: TagFate[] = []
   for (const entry of offered) fates.push(await fateOf(published, entry, indexIn(target, entry)))
   for (const entry of entries) if (entry.tag.withdrawal !== undefined) tell(entry, 'withdrawn')
-  for (const [i, entry] of offered.entries()) {
+  await inParallel([...offered.entries()], MOST_ARCHIVES, async ([i, entry]) => {
     const { keepsArchive, withdrawn } = fates[i] as TagFate
     const sent = keepsArchive || withdrawn ? undefined : await pushOne(target, entry, to)
     tell(entry, withdrawn ? 'withdrawn' : sent === undefined ? 'present' : 'pushed', sent)
-  }
+  })
   return { generation: await publishTags(target, offered, to), ...counts }
 }
 
@@ -159,10 +163,8 @@ async function pushOne(
 
 /** Compares what is read with the index: a damaged archive is not sent anywhere. */
 function chunkCheck(entry: CatalogueEntry, { archive }: MemberIndex) {
-  return (part: Buffer, offset: number): void => {
-    const chunks = new ChunkDigests()
-    chunks.update(part)
-    for (const [i, digest] of chunks.end().entries()) {
+  return async (part: Buffer, offset: number): Promise<void> => {
+    for (const [i, digest] of (await chunkDigestsOf(part)).entries()) {
       const number = offset / archive.chunk_size + i
       if (digest === archive.chunks[number]) continue
       const mb = archive.chunk_size / 1024 ** 2

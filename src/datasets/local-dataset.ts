@@ -6,9 +6,9 @@ import { join, relative, sep } from 'node:path'
 import { ChunkDigests } from '../archive/archive-digest.ts'
 import { type Dataset, dataFolderOf, MARKER, titleOf, whyNoPath } from '../domain/dataset.ts'
 import { DatasetDamaged, DatasetRefused } from '../domain/dataset-errors.ts'
+import { inParallel } from '../domain/in-parallel.ts'
 import { byCodePoint } from '../domain/text-order.ts'
 import { type DataReady, differences, parseReady, type ReadyFile } from './data-ready.ts'
-import { inParallel } from './in-parallel.ts'
 
 /** A file of a dataset as it lies on disk. */
 export interface LocalFile {

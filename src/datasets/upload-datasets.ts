@@ -5,17 +5,17 @@
  * already are read and compared, so that an upload that was broken off goes on.
  */
 import { createHash } from 'node:crypto'
-import { ChunkDigests } from '../archive/archive-digest.ts'
+import { chunkDigestsOf } from '../archive/archive-digest.ts'
 import { CHUNK_SIZE } from '../archive/member-index.ts'
 import { MARKER, storeFolderOf, titleOf } from '../domain/dataset.ts'
 import { DatasetDamaged, DatasetRefused } from '../domain/dataset-errors.ts'
+import { inParallel } from '../domain/in-parallel.ts'
 import { openFile } from '../storage/file-store.ts'
 import type { Store } from '../storage/store.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
 import { type DataReady, differences } from './data-ready.ts'
 import type { WantedDataset } from './dataset-list.ts'
 import { type DatasetEvent, type DatasetSummary, runDatasets, type Telling } from './dataset-run.ts'
-import { inParallel } from './in-parallel.ts'
 import { type HashedFile, readyFilesOf, soundDataset, told } from './local-dataset.ts'
 import { keyOf, type RemoteReady, readRemoteReady } from './remote-dataset.ts'
 
@@ -142,13 +142,17 @@ async function sendFile(
   const object = await openFile(file.source)
   try {
     if (object.size !== file.size) throw changedMeanwhile(dataset, file)
-    const { sent } = await writer.upload(keyOf(dataset, file.path), object, (part, offset) => {
-      const chunks = new ChunkDigests()
-      chunks.update(part)
-      const first = offset / CHUNK_SIZE
-      const same = chunks.end().every((digest, i) => digest === file.chunks[first + i])
-      if (!same) throw changedMeanwhile(dataset, file)
-    })
+    const { sent } = await writer.upload(
+      keyOf(dataset, file.path),
+      object,
+      async (part, offset) => {
+        const first = offset / CHUNK_SIZE
+        const same = (await chunkDigestsOf(part)).every(
+          (digest, i) => digest === file.chunks[first + i],
+        )
+        if (!same) throw changedMeanwhile(dataset, file)
+      },
+    )
     return sent
   } finally {
     await object.close()

@@ -5,7 +5,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import { flushFolder } from './replace-file.ts'
 import type { StoredObject } from './store.ts'
-import { PART_SIZE, type Sent, type StoreWriter, type WriteCondition } from './store-writer.ts'
+import {
+  PART_SIZE,
+  type PartCheck,
+  type Sent,
+  type StoreWriter,
+  type WriteCondition,
+} from './store-writer.ts'
 
 // A lock is held for the time of a rename; one that is older belongs to a process that was killed.
 const STALE_MS = 10_000
@@ -39,18 +45,14 @@ export class FolderWriter implements StoreWriter {
     })
   }
 
-  async upload(
-    key: string,
-    source: StoredObject,
-    check: (part: Buffer, offset: number) => void,
-  ): Promise<Sent> {
+  async upload(key: string, source: StoredObject, check: PartCheck): Promise<Sent> {
     const path = join(this.#root, key)
     await this.#writing(path, async temporary => {
       const file = await open(temporary, 'wx')
       try {
         for (let start = 0; start < source.size; start += PART_SIZE) {
           const part = await source.bytes({ start, end: Math.min(start + PART_SIZE, source.size) })
-          check(part, start)
+          await check(part, start)
           await file.write(part, 0, part.length, start)
         }
         await file.sync()

@@ -1,7 +1,9 @@
 /** Streams a range of an object from a store; a connection that breaks is taken up again where it broke. */
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShortRead, StorageFailed } from '../domain/errors.ts'
+import { countStream, nextChunkSize } from './file-stream.ts'
 import type { ByteRange } from './store.ts'
 
 /** Asks for the bytes of a range. */
@@ -19,13 +21,16 @@ export class RangedStream extends Readable {
   readonly #name: string
   readonly #getting: Getting
   readonly #control = new AbortController()
+  readonly #counted = countStream()
   #position: number
-  #source: AsyncIterator<Buffer> | undefined
   #body: Readable | undefined
+  #idle: NodeJS.Timeout | undefined
+  #asking = false
   #failures = 0
 
   constructor(range: ByteRange, name: string, getting: Getting) {
-    super({ highWaterMark: 64 * 1024 })
+    // So much is read ahead of the client; many clients share a budget.
+    super({ highWaterMark: nextChunkSize() })
     this.#position = range.start
     this.#end = range.end
     this.#name = name
@@ -35,72 +40,92 @@ export class RangedStream extends Readable {
   override _read(): void {
     if (this.#position >= this.#end) {
       this.push(null)
-      return
-    }
-    this.#next().then(
-      chunk => this.push(chunk),
-      error => this.destroy(error),
-    )
+    } else if (this.#body !== undefined) {
+      if (!this.#body.isPaused()) return
+      this.#idle?.refresh()
+      this.#body.resume()
+    } else if (!this.#asking) void this.#ask()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#control.abort()
-    this.#body?.destroy()
+    this.#counted()
+    // A connection whose answer was read to its end can be used again.
+    const whole = (this.#body as IncomingMessage | undefined)?.complete === true
+    if (whole && this.#position >= this.#end) this.#body?.resume()
+    else {
+      this.#control.abort()
+      this.#body?.destroy()
+    }
+    clearTimeout(this.#idle)
+    this.#body = undefined
     done(error)
   }
 
-  /** The next bytes, from a new connection when the last one has broken. */
-  async #next(): Promise<Buffer> {
-    for (;;) {
-      try {
-        const chunk = await this.#chunk()
-        this.#failures = 0
-        this.#position += chunk.length
-        return chunk
-      } catch (error) {
-        this.#forget()
-        // What was replaced or removed does not come back.
-        const final = error instanceof ShortRead || this.destroyed
-        this.#failures += 1
-        if (final || this.#failures >= ATTEMPTS) throw this.#failure(error)
-        await wait(FIRST_WAIT_MS * 2 ** (this.#failures - 1))
-      }
-    }
-  }
-
-  async #chunk(): Promise<Buffer> {
-    if (this.#source === undefined) {
+  /** Opens a connection from the present position on. */
+  async #ask(): Promise<void> {
+    this.#asking = true
+    try {
       const range = { start: this.#position, end: this.#end }
-      this.#body = await this.#getting(range, this.#control.signal)
-      this.#source = this.#body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+      const body = await this.#getting(range, this.#control.signal)
+      if (this.destroyed) body.destroy()
+      else this.#follow(body)
+    } catch (error) {
+      await this.#takeUp(error)
     }
-    const { value, done } = await withinTime(this.#source.next())
-    if (done === true) throw new Error(`the answer ended at byte ${this.#position} of ${this.#end}`)
-    if (value.length > this.#end - this.#position) throw new Error('the answer is too long')
-    return value
   }
 
-  #forget(): void {
-    this.#body?.destroy()
+  /** Passes on what comes: events, since a promise for each chunk costs as much as the chunk. */
+  #follow(body: Readable): void {
+    this.#asking = false
+    this.#body = body
+    const broken = (error: Error) => {
+      // A body that was let go of has nothing to say any more.
+      if (this.#body === body) void this.#takeUp(error)
+    }
+    const ended = () =>
+      broken(new Error(`the answer ended at byte ${this.#position} of ${this.#end}`))
+    this.#idle = setTimeout(() => {
+      if (!body.isPaused()) broken(new Error('the store sends nothing'))
+    }, IDLE_MS).unref()
+    body.on('error', broken).on('end', ended).on('close', ended)
+    body.on('data', (chunk: Buffer) => {
+      if (this.#body !== body) return
+      if (chunk.length > this.#end - this.#position) broken(new Error('the answer is too long'))
+      else this.#pass(chunk, body)
+    })
+  }
+
+  #pass(chunk: Buffer, body: Readable): void {
+    this.#failures = 0
+    this.#position += chunk.length
+    this.#idle?.refresh()
+    const wanted = this.push(chunk)
+    if (this.#position >= this.#end) this.push(null)
+    else if (!wanted) body.pause()
+  }
+
+  /** Asks again after a while, or gives up. */
+  async #takeUp(error: unknown): Promise<void> {
+    // All that was promised has come: how the connection ends is of no interest.
+    if (this.#position >= this.#end) return
+    this.#asking = true
+    clearTimeout(this.#idle)
+    const body = this.#body
     this.#body = undefined
-    this.#source = undefined
+    body?.destroy()
+    this.#failures += 1
+    // What was replaced or removed does not come back.
+    const final = error instanceof ShortRead || this.destroyed
+    if (final || this.#failures >= ATTEMPTS) {
+      this.destroy(this.#failure(error))
+      return
+    }
+    await wait(FIRST_WAIT_MS * 2 ** (this.#failures - 1))
+    if (!this.destroyed) await this.#ask()
   }
 
   #failure(error: unknown): Error {
     if (error instanceof ShortRead || error instanceof StorageFailed) return error
     return new StorageFailed(this.#name, error)
-  }
-}
-
-async function withinTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, failed) => {
-    timer = setTimeout(() => failed(new Error('the store sends nothing')), IDLE_MS)
-    timer.unref()
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -19,10 +19,12 @@ import {
 } from '@aws-sdk/client-s3'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import type { S3Location } from './s3-location.ts'
+import { sha256Of } from './sha256.ts'
 import type { StoredObject } from './store.ts'
 import {
   MOST_PARTS,
   PART_SIZE,
+  type PartCheck,
   type Sent,
   type StoreWriter,
   type WriteCondition,
@@ -31,6 +33,15 @@ import {
 // Parts in flight; each is in memory.
 const PARALLEL = 4
 const OCTETS = 'application/octet-stream'
+
+/** A part on its way; `digest` is its SHA-256. */
+interface PartToSend {
+  readonly key: string
+  readonly uploadId: string
+  readonly number: number
+  readonly body: Buffer
+  readonly digest: Buffer
+}
 
 /** Writes into a folder of a bucket. */
 export class S3Writer implements StoreWriter {
@@ -63,11 +74,7 @@ export class S3Writer implements StoreWriter {
     }
   }
 
-  async upload(
-    key: string,
-    source: StoredObject,
-    check: (part: Buffer, offset: number) => void,
-  ): Promise<Sent> {
+  async upload(key: string, source: StoredObject, check: PartCheck): Promise<Sent> {
     // Whole multiples, so that parts end where the chunks of an index end.
     const size = PART_SIZE * Math.ceil(Math.max(1, source.size) / (PART_SIZE * MOST_PARTS))
     const { uploadId, parts } = await this.#begin(key)
@@ -78,14 +85,14 @@ export class S3Writer implements StoreWriter {
       for (let i = numbers.shift(); i !== undefined; i = numbers.shift()) {
         const range = { start: i * size, end: Math.min((i + 1) * size, source.size) }
         const body = await source.bytes(range)
-        check(body, range.start)
-        const checksum = createHash('sha256').update(body).digest('base64')
+        const [digest] = await Promise.all([sha256Of(body), check(body, range.start)])
+        const checksum = digest.toString('base64')
         const there = parts.get(i + 1)
         const same = there?.ChecksumSHA256 === checksum && there.Size === body.length
         bytes[same ? 'kept' : 'sent'] += body.length
         done[i] = same
           ? { PartNumber: i + 1, ETag: there.ETag, ChecksumSHA256: checksum }
-          : await this.#sendPart(key, uploadId, i + 1, body, checksum)
+          : await this.#sendPart({ key, uploadId, number: i + 1, body, digest })
       }
     }
     try {
@@ -144,22 +151,25 @@ export class S3Writer implements StoreWriter {
     return parts
   }
 
-  async #sendPart(
-    key: string,
-    uploadId: string,
-    number: number,
-    body: Buffer,
-    checksum: string,
-  ): Promise<CompletedPart> {
-    const { ETag } = await this.#client.send(
-      new UploadPartCommand({
-        ...this.#named(key),
-        UploadId: uploadId,
-        PartNumber: number,
-        Body: body,
-        ChecksumSHA256: checksum,
-      }),
+  async #sendPart({ key, uploadId, number, body, digest }: PartToSend): Promise<CompletedPart> {
+    const checksum = digest.toString('base64')
+    const command = new UploadPartCommand({
+      ...this.#named(key),
+      UploadId: uploadId,
+      PartNumber: number,
+      Body: body,
+      ChecksumSHA256: checksum,
+    })
+    // The signature names the same digest: the SDK would compute it once more, and all else would wait.
+    command.middlewareStack.add(
+      next => args => {
+        const { headers } = args.request as { headers: Record<string, string> }
+        headers['x-amz-content-sha256'] = digest.toString('hex')
+        return next(args)
+      },
+      { step: 'build', name: 'knownPayloadDigest' },
     )
+    const { ETag } = await this.#client.send(command)
     return { PartNumber: number, ETag, ChecksumSHA256: checksum }
   }
 

@@ -21,6 +21,9 @@ export const PART_SIZE = 8 * 1024 * 1024
 /** A store takes at most so many parts of an object. */
 export const MOST_PARTS = 10_000
 
+/** Looks at a part of an object, which begins at `offset` in bytes, before it is sent. */
+export type PartCheck = (part: Buffer, offset: number) => Promise<void> | void
+
 /** Writes into a store; what is half written cannot be read by anybody. */
 export interface StoreWriter {
   /**
@@ -30,15 +33,11 @@ export interface StoreWriter {
    */
   put(key: string, content: Buffer | string, condition?: WriteCondition): Promise<boolean>
   /**
-   * Writes a large object; `check` sees every part before it is sent, and may refuse it by throwing.
+   * Writes a large object; `check` sees every part before it is sent, and may refuse it by throwing or rejecting.
    *
    * @throws StorageWriteFailed, StorageFailed, and what `check` throws
    */
-  upload(
-    key: string,
-    source: StoredObject,
-    check: (part: Buffer, offset: number) => void,
-  ): Promise<Sent>
+  upload(key: string, source: StoredObject, check: PartCheck): Promise<Sent>
 }
 
 /** A store with what writes into it. */

@@ -8,7 +8,7 @@ import {
   type ReadyFile,
   readyText,
 } from '../../src/datasets/data-ready.ts'
-import { inParallel } from '../../src/datasets/in-parallel.ts'
+import { inParallel } from '../../src/domain/in-parallel.ts'
 
 const file = (path: string, more: Partial<ReadyFile> = {}): ReadyFile => ({
   path,

@@ -58,10 +58,15 @@ t.test('a large object is checked part by part, and what is refused is not there
   await writeFile(join(folder, 'source'), content)
   const seen: number[] = []
   const source = await openFile(join(folder, 'source'))
-  t.same(await writer.upload('to/big', source, (part, offset) => seen.push(offset, part.length)), {
-    sent: content.length,
-    kept: 0,
-  })
+  t.same(
+    await writer.upload('to/big', source, (part, offset) => {
+      seen.push(offset, part.length)
+    }),
+    {
+      sent: content.length,
+      kept: 0,
+    },
+  )
   t.same(seen, [0, PART_SIZE, PART_SIZE, PART_SIZE, PART_SIZE * 2, 5])
   t.ok((await readFile(join(folder, 'to/big'))).equals(content))
   const refuse = () => {
