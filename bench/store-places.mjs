@@ -143,17 +143,10 @@ export async function startWire(port, bits, roundTripMs) {
 export async function startServer(storePort, args = []) {
   const port = await freePort()
   const wanted = ['serve', '--store', `s3://${BUCKET}/served`, '-p', String(port), ...args]
-  const child = begin(
-    process.execPath,
-    [
-      ...(process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean),
-      MAIN,
-      ...wanted,
-      '--log-level',
-      'warn',
-    ],
-    { env: { ...process.env, ...storeEnv(storePort) }, stdio: ['ignore', 'ignore', 'inherit'] },
-  )
+  const child = begin(process.execPath, [MAIN, ...wanted, '--log-level', 'warn'], {
+    env: { ...process.env, ...storeEnv(storePort) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   const url = `http://127.0.0.1:${port}`
   await answers(`${url}/v3/genomes/list`)
   return { url, stop: () => ended(child) }

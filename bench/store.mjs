@@ -2,6 +2,7 @@
  * Measures what goes through an S3 store against its peers in one run: `node bench/store.mjs [ROUNDS] [push|pull|proxy|redirect…]`.
  *
  * - push: four archives of 128 MiB by `refdepot push`, `aws s3 cp` and `rclone copy`, whole commands with their default settings.
+ *   Both over loopback, where the processors are what is short, and with the wire to the store capped to 1 Gbit/s.
  * - pull: the same files by `refdepot dataset download`, which compares digests, and the same two.
  * - proxy: an archive of 512 MiB by curl through `refdepot serve --store`, and from the store by a signed address; over loopback, and with the wire
  *   to the store capped (capped-wire.mjs).
@@ -40,6 +41,8 @@ const GIGABIT = 1e9
 const TARGETS = {
   push: { least: 0.9 },
   pull: { least: 0.9 },
+  'push, 1 Gbit/s': { least: 0.9 },
+  'pull, 1 Gbit/s': { least: 0.9 },
   'proxy, loopback': { least: 0.35 },
   'proxy, 1 Gbit/s': { least: 0.9 },
   'proxy, 1 Gbit/s, 20 ms round trip': { least: 0.9 },
@@ -52,7 +55,7 @@ execFileSync('bash', ['scripts/peers/install-versitygw.sh', '.peers/versitygw'],
 })
 const made = makeArchives()
 const store = await startStore()
-const here = storeEnv(store.port)
+let here = storeEnv(store.port)
 const bytes = made.files.reduce((sum, file) => sum + statSync(file).size, 0)
 const results = []
 
@@ -72,7 +75,7 @@ function timed(program, args, env = here) {
 }
 
 function demandSame(a, b) {
-  execFileSync('cmp', [a, b])
+  if (!readFileSync(a).equals(readFileSync(b))) throw new Error(`${b} is not ${a}`)
 }
 
 const ours = (...args) => timed(process.execPath, [MAIN, ...args])
@@ -141,7 +144,8 @@ const emptied = name => {
   return `${BUCKET}/${name}`
 }
 
-async function push() {
+async function push(scenario = 'push') {
+  if (!wanted(scenario)) return
   // The peers send a folder with the same four archives and nothing else.
   const folder = join(WORK, 'to-send')
   rmSync(folder, { recursive: true, force: true })
@@ -162,7 +166,7 @@ async function push() {
         .trim()
         .slice(join(store.folder, 'ours').length),
     )
-  await race('push', bytes, {
+  await race(scenario, bytes, {
     ours: checked(
       'ours',
       to =>
@@ -181,10 +185,11 @@ async function push() {
   })
 }
 
-async function pull() {
+async function pull(scenario = 'pull') {
+  if (!wanted(scenario)) return
   const dataset = (data, ...args) =>
     ours('dataset', '-d', made.datasets, '--data', data, '--store', `s3://${BUCKET}/data`, ...args)
-  if (wanted('pull')) dataset(made.data, 'upload', '--no-publish')
+  dataset(made.data, 'upload', '--no-publish')
   const target = join(WORK, 'pulled')
   const checked =
     (run, inner = '') =>
@@ -199,7 +204,7 @@ async function pull() {
       return seconds
     }
   const from = `${BUCKET}/data/noise/common/archives/1`
-  await race('pull', bytes, {
+  await race(scenario, bytes, {
     ours: checked(() => dataset(target, 'download'), 'noise/common/archives'),
     'aws-cli': checked(() => aws(`s3://${from}/`, target)),
     rclone: checked(() => rclone(`store:${from}`, target)),
@@ -301,7 +306,11 @@ async function redirect() {
 
 await push()
 await pull()
-if (wanted('proxy') || wanted('redirect') || ONLY.some(name => name.startsWith('proxy')))
+here = storeEnv(await startWire(store.port, GIGABIT, 0))
+await push('push, 1 Gbit/s')
+await pull('pull, 1 Gbit/s')
+here = storeEnv(store.port)
+if (Object.keys(TARGETS).some(name => /^(proxy|redirect)/.test(name) && wanted(name)))
   ours('push', '-c', made.config, '--store', `s3://${BUCKET}/served`, `noise/${WHOLE}`)
 await proxy()
 await redirect()
