@@ -1,5 +1,4 @@
 /** Streams a range of an object from a store; a connection that breaks is taken up again where it broke. */
-import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShortRead, StorageFailed } from '../domain/errors.ts'
@@ -49,13 +48,8 @@ export class RangedStream extends Readable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#counted()
-    // A connection whose answer was read to its end can be used again.
-    const whole = (this.#body as IncomingMessage | undefined)?.complete === true
-    if (whole && this.#position >= this.#end) this.#body?.resume()
-    else {
-      this.#control.abort()
-      this.#body?.destroy()
-    }
+    this.#control.abort()
+    this.#body?.destroy()
     clearTimeout(this.#idle)
     this.#body = undefined
     done(error)

@@ -109,28 +109,3 @@ t.test('a reader that waits holds the store up, and gets everything', async t =>
   t.ok(sent < large.length / 2, `${sent} bytes are read ahead`)
   t.ok(Buffer.concat(await stream.toArray()).equals(large))
 })
-
-t.test('a connection whose answer was read to its end is used again', async t => {
-  const { createServer, get, Agent } = await import('node:http')
-  const ports = new Set<number | undefined>()
-  const server = createServer((request, response) => {
-    ports.add(request.socket.remotePort)
-    response.end(content)
-  })
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  t.teardown(() => {
-    agent.destroy()
-    server.close()
-  })
-  const { port } = server.address() as { port: number }
-  const getting: Getting = () =>
-    new Promise((done, failed) => {
-      get({ port, host: '127.0.0.1', agent }, done).on('error', failed)
-    })
-  for (let i = 0; i < 3; i += 1) {
-    t.ok((await read({ start: 0, end: content.length }, getting)).equals(content))
-    await new Promise(done => setTimeout(done, 20))
-  }
-  t.equal(ports.size, 1)
-})
