@@ -3,7 +3,13 @@ import type { ProvenanceField } from '../domain/provenance.ts'
 import { TagImmutable } from '../domain/publication-errors.ts'
 import type { UploadEnd, UploadRecord } from '../domain/upload.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
-import { archiveName, publishedFolder, type SideFile, sideFileName } from './archive-places.ts'
+import {
+  archiveName,
+  FOLDER_PLACES,
+  publishedFolder,
+  type SideFile,
+  sideFileName,
+} from './archive-places.ts'
 import { formatIndex, INDEX_SUFFIX } from './member-index.ts'
 import { type PushStore, publishGeneration } from './publish-generation.ts'
 import { currentGeneration } from './published.ts'
@@ -92,7 +98,7 @@ async function whyDamaged(
   { key, index }: { readonly key: string; readonly index: string },
   { entry }: UploadOrder,
 ): Promise<string | undefined> {
-  const places = { archiveKeys: () => [key], foldersOf: () => [], unpackedKeys: () => [] }
+  const places = { ...FOLDER_PLACES, archiveKeys: () => [key] }
   const reading = {
     // The index that was sent, wherever the archive is.
     open: (name: string) => store.open(name === key + INDEX_SUFFIX ? index : name),

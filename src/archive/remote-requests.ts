@@ -70,19 +70,17 @@ export async function contentAt(url: string): Promise<Buffer | undefined> {
   return Buffer.concat(chunks)
 }
 
-async function ask(url: string, headers = {}, signal?: AbortSignal): Promise<Response> {
+function ask(url: string, headers = {}, signal?: AbortSignal): Promise<Response> {
   const control = new AbortController()
   const stop = () => control.abort()
   signal?.addEventListener('abort', stop, { once: true })
   const timer = setTimeout(stop, ANSWER_MS)
-  try {
-    return await fetch(url, { headers: { ...HEADERS, ...headers }, signal: control.signal })
-  } catch (error) {
-    // fetch says only that it failed; the reason is below.
-    throw new StorageFailed(url, (error as Error).cause ?? error)
-  } finally {
-    clearTimeout(timer)
-  }
+  return fetch(url, { headers: { ...HEADERS, ...headers }, signal: control.signal })
+    .catch(error => {
+      // fetch says only that it failed; the reason is below.
+      throw new StorageFailed(url, error.cause ?? error)
+    })
+    .finally(() => clearTimeout(timer))
 }
 
 function refused(url: string, status: number): StorageFailed {

@@ -161,12 +161,12 @@ export class UploadDesk {
   async complete(id: string, sender: Sender): Promise<UploadStatus> {
     const record = await this.#own(id, sender)
     if (record.state === 'published' || record.state === 'failed') return this.#status(record)
-    const before = await this.#status(record)
-    const ledger = await this.#parts.ledger()
-    const all = Array.from({ length: before.partCount }, (_, i) => i + 1)
-    const missing = all.filter(number => !before.received.includes(number))
-    if (missing.length > 0 && !(await this.#isSent(record)))
+    const { partCount, received } = await this.#status(record)
+    const missing = numbersTo(partCount).filter(number => !received.includes(number))
+    if (record.state === 'open' && missing.length > 0) {
       throw new UploadIncomplete(record.registryPath, missing)
+    }
+    const ledger = await this.#parts.ledger()
     if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record)
     return this.status(id, sender)
   }
@@ -260,7 +260,7 @@ export class UploadDesk {
       throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
     }
     if (known != null) return demandKnownName(entry, published)
-    for (const [digest, other] of Object.entries(genomes ?? {})) {
+    for (const [digest, other] of Object.entries({ ...genomes })) {
       const taken = genome.aliases.find(
         alias => alias === digest || other?.aliases?.includes(alias),
       )
@@ -294,9 +294,12 @@ export class UploadDesk {
     const { uploads } = this.#parts
     const partSize = uploads.partSize(record.size)
     const partCount = Math.max(1, Math.ceil(record.size / partSize))
-    const isOpen = record.state === 'open'
-    const parts = isOpen ? await uploads.parts(storeUpload(record)) : []
-    return { record, partSize, partCount, received: parts.map(({ number }) => number) }
+    if (record.state !== 'open') return { record, partSize, partCount, received: [] }
+    const parts = await uploads.parts(storeUpload(record))
+    // Put together already, by an attempt to end it that is to be repeated: there is nothing to be sent any more.
+    const isSent = parts.length === 0 && (await this.#isSent(record))
+    const received = isSent ? numbersTo(partCount) : parts.map(({ number }) => number)
+    return { record, partSize, partCount, received }
   }
 
   #lengthOf({ size, registryPath }: UploadRecord, number: number): number {
@@ -307,6 +310,11 @@ export class UploadDesk {
     }
     return Math.min(partSize, size - (number - 1) * partSize)
   }
+}
+
+/** 1 to a number. */
+function numbersTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1)
 }
 
 function storeUpload({ id, storeUpload }: UploadRecord) {

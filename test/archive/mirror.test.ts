@@ -215,6 +215,8 @@ t.test('servers that are none, or answer oddly', async t => {
     new RemoteServer(none).open(CURRENT_KEY),
     /it is no refdepot and no refgenieserver/,
   )
+  const empty = await odd(t, (_path, _request, reply) => void reply.end('null'))
+  t.ok(await new RemoteServer(empty).open(CURRENT_KEY), 'a server without any genome')
   const page = await odd(t, (_path, _request, reply) => void reply.end('<html>: no'))
   await t.rejects(new RemoteServer(page).open(CURRENT_KEY))
   let asked = 0

@@ -306,6 +306,12 @@ t.test('a server that dies in the middle: the next one ends it', async t => {
       return parts.writer.put(...args)
     },
   }
+  // Complete, but killed before it was compared.
+  const early = Object.create(parts.writer, {
+    put: { value: () => Promise.reject(new Error('the disk is full')) },
+  })
+  t.match(await send(it, ALICE, make({ writer: early })), { state: 'open' })
+  t.match(errors.splice(0), [{ message: 'the disk is full' }])
   const failing = make({ writer })
   t.match(await send(it, ALICE, failing), { state: 'open' }, 'it may be tried again')
   t.match(errors, [{ message: 'the store is away' }])
@@ -444,6 +450,7 @@ t.test('what nobody touches is given up, and nothing of it stays', async t => {
   await at.putPart(record.id, ALICE, { number: 1, body, sha256 })
   await parts.uploads.begin('archives/x/y.tgz')
   await parts.writer.put('uploads/nobody/archive', 'left')
+  await parts.writer.put(`uploads/${record.id}/archive.index.json`, 'somebody is at it')
   t.equal(await at.sweep(), 1, 'what belongs to nobody goes at once')
   t.equal((await readdir(join(place, '.uploads'))).length, 2)
   t.ok((await at.sweep(Date.now() + 8 * 24 * 3600_000)) >= 2)
