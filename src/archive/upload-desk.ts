@@ -6,6 +6,7 @@
  * killed leaves nothing that the next one could not end.
  */
 import { randomUUID } from 'node:crypto'
+import type { RawConfig } from '../config/genome-config-schema.ts'
 import { Forbidden } from '../domain/access-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import type { TagNames } from '../domain/path-pattern.ts'
@@ -82,7 +83,7 @@ export class UploadDesk {
     const { entry, index } = order
     const registryPath = registryPathOf(entry)
     if (index.archive.size > MOST_BYTES) throw new UploadRefused(registryPath, 'it is too large')
-    await this.#demandRight(order, sender)
+    demandRight(await currentConfig(this.#parts), order, sender)
     demandPublishable(entry, this.#parts.require ?? [])
     const ledger = await this.#parts.ledger()
     const about = { registryPath, archive: index.archive.md5, createdBy: sender.name }
@@ -159,13 +160,16 @@ export class UploadDesk {
   async complete(id: string, sender: Sender): Promise<UploadStatus> {
     const record = await this.#own(id, sender)
     if (record.state === 'published' || record.state === 'failed') return this.#status(record)
+    // Its token may have fewer scopes by now, and others may have published.
+    const order = readUploadOrder(JSON.parse(record.order))
+    demandRight(await currentConfig(this.#parts), order, sender)
     const before = await this.#status(record)
     const ledger = await this.#parts.ledger()
     const all = Array.from({ length: before.partCount }, (_, i) => i + 1)
     const missing = all.filter(number => !before.received.includes(number))
     if (missing.length > 0 && !(await this.#isSent(record)))
       throw new UploadIncomplete(record.registryPath, missing)
-    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record)
+    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record, sender)
     return this.status(id, sender)
   }
 
@@ -202,20 +206,22 @@ export class UploadDesk {
     return removed
   }
 
-  #start(record: UploadRecord): void {
-    const work = this.#publish(record).finally(() => this.#running.delete(record.id))
+  #start(record: UploadRecord, sender: Sender): void {
+    const work = this.#publish(record, sender).finally(() => this.#running.delete(record.id))
     this.#running.set(record.id, work)
   }
 
   /** Never throws: what went wrong is told to the sender, or tried again. */
-  async #publish(record: UploadRecord): Promise<void> {
+  async #publish(record: UploadRecord, sender: Sender): Promise<void> {
     const ledger = await this.#parts.ledger()
     const heart = setInterval(() => {
       ledger.touch(record.id).catch(this.#parts.onError)
     }, HEARTBEAT_MS)
     try {
       const order = readUploadOrder(JSON.parse(record.order))
-      const end = await publishUpload(this.#parts, record, order)
+      const end = await publishUpload(this.#parts, record, order, config =>
+        demandRight(config, order, sender),
+      )
       await ledger.end(record.id, end)
       if (end.state === 'published') await this.#parts.onPublished(record)
     } catch (error) {
@@ -243,28 +249,6 @@ export class UploadDesk {
     const there = config.genomes?.[genome.digest]?.assets?.[asset.name]?.tags?.[tag.name]
     const fate = await fateOf({ store: this.#parts.store, config }, entry, async () => index)
     return there?.archive_digest === tag.archiveDigest || fate.keepsArchive
-  }
-
-  /** Names that count are those that are published; the sender names a genome only when it is new. */
-  async #demandRight({ entry, studies }: UploadOrder, sender: Sender): Promise<void> {
-    const { genomes } = await currentConfig(this.#parts)
-    const { genome, asset, tag } = entry
-    const path = registryPathOf(entry)
-    const known = genomes?.[genome.digest]
-    const aliases = known == null ? genome.aliases : (known.aliases ?? [])
-    const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
-    if (!sender.mayWrite(names, studies)) {
-      throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
-    }
-    if (known != null) return demandKnownName(entry, known.aliases ?? [])
-    for (const [digest, other] of Object.entries(genomes ?? {})) {
-      const taken = genome.aliases.find(
-        alias => alias === digest || other?.aliases?.includes(alias),
-      )
-      if (taken !== undefined) {
-        throw new UploadRefused(path, `'${taken}' is the name of another genome here (${digest})`)
-      }
-    }
   }
 
   async #own(id: string, { name }: Sender): Promise<UploadRecord> {
@@ -304,6 +288,35 @@ export class UploadDesk {
       throw new UploadRefused(registryPath, `there is no part ${number}; it has ${count}`)
     }
     return Math.min(partSize, size - (number - 1) * partSize)
+  }
+}
+
+/**
+ * Names that count are those that are published; the sender names a genome only when it is new.
+ *
+ * @throws Forbidden, UploadRefused
+ */
+function demandRight({ genomes }: RawConfig, order: UploadOrder, sender: Sender): void {
+  const { entry, studies, isOpened } = order
+  const { genome, asset, tag } = entry
+  const path = registryPathOf(entry)
+  const known = genomes?.[genome.digest]
+  const aliases = known == null ? genome.aliases : (known.aliases ?? [])
+  const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
+  // The right to write what belongs to a study is none to open it: that would put it in the lists of everybody.
+  const covered = sender.mayWrite(names, studies) && (!isOpened || sender.mayWrite(names, []))
+  if (!covered) {
+    throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
+  }
+  if (known != null) {
+    demandKnownName(entry, known.aliases ?? [])
+    return
+  }
+  for (const [digest, other] of Object.entries(genomes ?? {})) {
+    const taken = genome.aliases.find(alias => alias === digest || other?.aliases?.includes(alias))
+    if (taken !== undefined) {
+      throw new UploadRefused(path, `'${taken}' is the name of another genome here (${digest})`)
+    }
   }
 }
 
