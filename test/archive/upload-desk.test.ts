@@ -367,7 +367,7 @@ t.test('the archive of others stays as it is, whatever is said of its bytes', as
   const crafted = structuredClone(it.order)
   const other = 'e'.repeat(48)
   crafted.config.genomes = { [other]: { ...crafted.config.genomes?.[T7], aliases: ['mine'] } }
-  Object.assign(crafted.index, { genome: other, entries: [], views: { legacy: {} } })
+  Object.assign(crafted.index, { genome: other, entries: [] })
   crafted.files = { log: 'poisoned' }
   const eve = sender('token eve', 'write:mine/*')
   const sent = await send({ order: crafted, bytes: it.bytes }, eve)
@@ -434,7 +434,7 @@ t.test(
     const [first] = it.order.index.entries.filter(entry => 'sha256' in entry)
     for (const entries of [[], [{ ...first, path: 'other' }]]) {
       const order = structuredClone(it.order)
-      Object.assign(order.index, { entries, views: { legacy: {} } })
+      Object.assign(order.index, { entries })
       t.match(await send({ order, bytes: it.bytes }), {
         state: 'failed',
         reason: /view for the archive itself/,
