@@ -1,7 +1,11 @@
 /** The last steps of an upload: the archive is read and compared, gets its name, and is published. */
+import { isDeepStrictEqual } from 'node:util'
+import type { RawConfig } from '../config/genome-config-schema.ts'
+import { Forbidden } from '../domain/access-errors.ts'
+import { PushConflict } from '../domain/archiving-errors.ts'
 import type { ProvenanceField } from '../domain/provenance.ts'
 import { TagImmutable } from '../domain/publication-errors.ts'
-import type { UploadEnd, UploadRecord } from '../domain/upload.ts'
+import { type UploadEnd, type UploadRecord, UploadRefused } from '../domain/upload.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
 import {
   archiveName,
@@ -10,9 +14,9 @@ import {
   type SideFile,
   sideFileName,
 } from './archive-places.ts'
-import { formatIndex, INDEX_SUFFIX } from './member-index.ts'
+import { formatIndex, INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-index.ts'
 import { type PushStore, publishGeneration } from './publish-generation.ts'
-import { currentGeneration } from './published.ts'
+import { contentOf, currentGeneration } from './published.ts'
 import { fateOf } from './published-tag.ts'
 import { following } from './push-staged.ts'
 import { recordPublished } from './server-record.ts'
@@ -29,6 +33,8 @@ export interface PublishUpload extends PushStore {
 const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 // More is not read by anybody.
 const MOST_PROBLEMS = 5
+const OTHER_INDEX =
+  'an archive with the same bytes is there already, under another genome or with other files'
 
 /** Key of the archive of an upload until it was compared. */
 export function stagingKey(id: string): string {
@@ -38,12 +44,14 @@ export function stagingKey(id: string): string {
 /**
  * Compares what was sent with what was announced, and publishes it. What was done before is not done again.
  *
+ * @param demandRight - throws Forbidden or UploadRefused when the sender may not publish it on top of a config
  * @throws StorageFailed, StorageWriteFailed, PushConflict: it may be tried again
  */
 export async function publishUpload(
   to: PublishUpload,
   record: UploadRecord,
   order: UploadOrder,
+  demandRight: (config: RawConfig) => void,
 ): Promise<UploadEnd> {
   const { uploads, writer } = to
   const { entry, index, files } = order
@@ -51,7 +59,12 @@ export async function publishUpload(
   const folder = publishedFolder(entry)
   const key = `${folder}/${archiveName(entry)}`
   const indexText = formatIndex(index)
-  if (!(await isWhole(to, key, indexText))) {
+  const fate = await fateOfIndex(to, key, index)
+  if (fate === 'other') {
+    await removeStaged(to, staged)
+    return { state: 'failed', reason: OTHER_INDEX }
+  }
+  if (fate === 'absent') {
     const where = await placeOf(to, key, record)
     await writer.put(staged + INDEX_SUFFIX, indexText)
     const reason = await whyDamaged(to, { key: where, index: staged + INDEX_SUFFIX }, order)
@@ -64,13 +77,21 @@ export async function publishUpload(
       if (content !== undefined) await writer.put(`${folder}/${sideFileName(entry, file)}`, content)
     }
     if (where === staged) await uploads.move(staged, key)
-    await writer.put(key + INDEX_SUFFIX, indexText)
+    // Somebody else may have put the same bytes there meanwhile: then it is compared with theirs, the next time.
+    if (!(await writer.put(key + INDEX_SUFFIX, indexText, { absent: true }))) {
+      throw new PushConflict(to.place)
+    }
   }
+  const end = await publishTag(to, order, demandRight)
+  // Last: until then it tells whoever goes on that everything was sent.
   await removeStaged(to, staged)
-  return publishTag(to, order)
+  return end
 }
 
-/** Where the archive is: still under the name of the upload, or under its own already when somebody was killed before the index was there. */
+/**
+ * Where the archive is: still under the name of the upload, or under its own already when somebody was killed between the move and the index. Only
+ * this upload's own index under its name tells of that: an archive that others have put there is none of ours.
+ */
 async function placeOf(
   { store, uploads }: PublishUpload,
   key: string,
@@ -78,19 +99,33 @@ async function placeOf(
 ): Promise<string> {
   const staged = stagingKey(id)
   if ((await store.identify(staged)) !== undefined) return staged
-  const parts = await uploads.parts({ key: staged, id: storeUpload })
-  if (parts.length === 0) return key
+  if ((await store.identify(staged + INDEX_SUFFIX)) !== undefined) return key
   await uploads.complete({ key: staged, id: storeUpload })
   return staged
 }
 
-/** True when the archive has its name and its index, which is written last. */
-async function isWhole({ store }: PublishUpload, key: string, index: string): Promise<boolean> {
-  if ((await store.identify(key)) === undefined) return false
-  const object = await store.open(key + INDEX_SUFFIX)
-  if (object === undefined) return false
-  const there = await object.bytes({ start: 0, end: object.size }).finally(() => object.close())
-  return there.toString('utf8') === index
+/**
+ * Whether an index lies where the one of the upload is to lie. The archive of somebody else may have the same bytes: its index and what lies
+ * beside it must stay as they are, whatever the sender says of them.
+ */
+async function fateOfIndex(
+  { store }: PublishUpload,
+  key: string,
+  index: MemberIndex,
+): Promise<'absent' | 'same' | 'other'> {
+  const text = await contentOf(store, key + INDEX_SUFFIX)
+  if (text === undefined) return 'absent'
+  const there = parseIndex(text.toString('utf8'))
+  if (there === undefined || !isDeepStrictEqual(comparable(there), comparable(index))) {
+    return 'other'
+  }
+  return (await store.identify(key)) === undefined ? 'other' : 'same'
+}
+
+/** A push for a genome with a new alias adds digests of views: these do not count. */
+function comparable(index: MemberIndex): object {
+  const { views: _views, replaces: _replaces, ...rest } = index
+  return JSON.parse(formatIndex(rest as MemberIndex))
 }
 
 async function whyDamaged(
@@ -116,12 +151,18 @@ async function removeStaged({ uploads }: PublishUpload, staged: string): Promise
   await uploads.remove(staged + INDEX_SUFFIX)
 }
 
-async function publishTag(to: PublishUpload, order: UploadOrder): Promise<UploadEnd> {
+async function publishTag(
+  to: PublishUpload,
+  order: UploadOrder,
+  demandRight: (config: RawConfig) => void,
+): Promise<UploadEnd> {
   const { entry, index } = order
   const name = { genome: entry.genome.digest, asset: entry.asset.name, tag: entry.tag.name }
   const now = new Date().toISOString()
   try {
     const generation = await publishGeneration(to, async config => {
+      // Others may have published since it was begun: its genome, or another one of the same name.
+      demandRight(config)
       const { keepsArchive } = await fateOf({ store: to.store, config }, entry, async () => index)
       // It must not rename or open what others have published.
       recordPublished(config, following(order.config, config), { ...name, keepsArchive, now })
@@ -129,8 +170,9 @@ async function publishTag(to: PublishUpload, order: UploadOrder): Promise<Upload
     return { state: 'published', generation }
   } catch (error) {
     // Somebody else was quicker with other files under this name.
-    if (!(error instanceof TagImmutable)) throw error
-    return { state: 'failed', reason: error.message }
+    const isFinal = [TagImmutable, UploadRefused, Forbidden].some(kind => error instanceof kind)
+    if (!isFinal) throw error
+    return { state: 'failed', reason: (error as Error).message }
   }
 }
 

@@ -6,6 +6,7 @@
  * killed leaves nothing that the next one could not end.
  */
 import { randomUUID } from 'node:crypto'
+import type { RawConfig } from '../config/genome-config-schema.ts'
 import { Forbidden } from '../domain/access-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import type { TagNames } from '../domain/path-pattern.ts'
@@ -17,7 +18,7 @@ import {
   UploadRefused,
 } from '../domain/upload.ts'
 import type { PartAddress } from '../storage/store-uploads.ts'
-import { archiveName, publishedFolder } from './archive-places.ts'
+import { INDEX_SUFFIX } from './member-index.ts'
 import { currentConfig } from './publish-generation.ts'
 import { generationNow, type PublishUpload, publishUpload, stagingKey } from './publish-upload.ts'
 import { fateOf } from './published-tag.ts'
@@ -84,7 +85,7 @@ export class UploadDesk {
     const { entry, index } = order
     const registryPath = registryPathOf(entry)
     if (index.archive.size > MOST_BYTES) throw new UploadRefused(registryPath, 'it is too large')
-    await this.#demandRight(order, sender)
+    demandRight(await currentConfig(this.#parts), order, sender)
     demandPublishable(entry, this.#parts.require ?? [])
     const ledger = await this.#parts.ledger()
     const about = { registryPath, archive: index.archive.md5, createdBy: sender.name }
@@ -161,13 +162,22 @@ export class UploadDesk {
   async complete(id: string, sender: Sender): Promise<UploadStatus> {
     const record = await this.#own(id, sender)
     if (record.state === 'published' || record.state === 'failed') return this.#status(record)
+    // Its token may have fewer scopes by now, and others may have published.
+    const order = readUploadOrder(JSON.parse(record.order))
+    demandRight(await currentConfig(this.#parts), order, sender)
+    const ledger = await this.#parts.ledger()
+    if (await this.#isPublished(order)) {
+      // Somebody was killed before it was written down.
+      const generation = await generationNow(this.#parts)
+      await ledger.end(id, { state: 'published', generation })
+      return this.status(id, sender)
+    }
     const { partCount, received } = await this.#status(record)
     const missing = numbersTo(partCount).filter(number => !received.includes(number))
     if (record.state === 'open' && missing.length > 0) {
       throw new UploadIncomplete(record.registryPath, missing)
     }
-    const ledger = await this.#parts.ledger()
-    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record)
+    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record, sender)
     return this.status(id, sender)
   }
 
@@ -204,20 +214,22 @@ export class UploadDesk {
     return removed
   }
 
-  #start(record: UploadRecord): void {
-    const work = this.#publish(record).finally(() => this.#running.delete(record.id))
+  #start(record: UploadRecord, sender: Sender): void {
+    const work = this.#publish(record, sender).finally(() => this.#running.delete(record.id))
     this.#running.set(record.id, work)
   }
 
   /** Never throws: what went wrong is told to the sender, or tried again. */
-  async #publish(record: UploadRecord): Promise<void> {
+  async #publish(record: UploadRecord, sender: Sender): Promise<void> {
     const ledger = await this.#parts.ledger()
     const heart = setInterval(() => {
       ledger.touch(record.id).catch(this.#parts.onError)
     }, this.#parts.heartbeatMs ?? HEARTBEAT_MS)
     try {
       const order = readUploadOrder(JSON.parse(record.order))
-      const end = await publishUpload(this.#parts, record, order)
+      const end = await publishUpload(this.#parts, record, order, config =>
+        demandRight(config, order, sender),
+      )
       await ledger.end(record.id, end)
       if (end.state === 'published') await this.#parts.onPublished(record)
     } catch (error) {
@@ -247,29 +259,6 @@ export class UploadDesk {
     return there?.archive_digest === tag.archiveDigest || fate.keepsArchive
   }
 
-  /** Names that count are those that are published; the sender names a genome only when it is new. */
-  async #demandRight({ entry, studies }: UploadOrder, sender: Sender): Promise<void> {
-    const { genomes } = await currentConfig(this.#parts)
-    const { genome, asset, tag } = entry
-    const path = registryPathOf(entry)
-    const known = genomes?.[genome.digest]
-    const published = known?.aliases ?? []
-    const aliases = known == null ? genome.aliases : published
-    const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
-    if (!sender.mayWrite(names, studies)) {
-      throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
-    }
-    if (known != null) return demandKnownName(entry, published)
-    for (const [digest, other] of Object.entries({ ...genomes })) {
-      const taken = genome.aliases.find(
-        alias => alias === digest || other?.aliases?.includes(alias),
-      )
-      if (taken !== undefined) {
-        throw new UploadRefused(path, `'${taken}' is the name of another genome here (${digest})`)
-      }
-    }
-  }
-
   async #own(id: string, { name }: Sender): Promise<UploadRecord> {
     const record = await (await this.#parts.ledger()).byId(id)
     if (record === undefined || record.createdBy !== name) throw new UnknownUpload(id)
@@ -282,12 +271,13 @@ export class UploadDesk {
     throw new UploadRefused(record.registryPath, `it is ${record.state} already`)
   }
 
-  /** True when there is nothing to be sent any more: somebody was killed while it was compared or published. */
-  async #isSent(record: UploadRecord): Promise<boolean> {
+  /** True when there is nothing to be sent any more: somebody was killed while it was compared, moved or published. */
+  async #isSent({ id }: UploadRecord): Promise<boolean> {
     const { store } = this.#parts
-    if ((await store.identify(stagingKey(record.id))) !== undefined) return true
-    const { entry } = readUploadOrder(JSON.parse(record.order))
-    return (await store.identify(`${publishedFolder(entry)}/${archiveName(entry)}`)) !== undefined
+    const staged = stagingKey(id)
+    // The index lies there from before the comparison until the end.
+    const [archive, index] = [staged, staged + INDEX_SUFFIX].map(key => store.identify(key))
+    return (await archive) !== undefined || (await index) !== undefined
   }
 
   async #status(record: UploadRecord): Promise<UploadStatus> {
@@ -315,6 +305,41 @@ export class UploadDesk {
 /** 1 to a number. */
 function numbersTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1)
+}
+
+/**
+ * Names that count are those that are published; the sender names a genome only when it is new.
+ *
+ * @throws Forbidden, UploadRefused
+ */
+function demandRight({ genomes }: RawConfig, order: UploadOrder, sender: Sender): void {
+  const { entry, studies, isOpened } = order
+  const { genome, asset, tag } = entry
+  const path = registryPathOf(entry)
+  const known = genomes?.[genome.digest]
+  const published = known?.aliases ?? []
+  const aliases = known == null ? genome.aliases : published
+  const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
+  // The right to write what belongs to a study is none to open it: that would put it in the lists of everybody.
+  const covered = sender.mayWrite(names, studies) && (!isOpened || sender.mayWrite(names, []))
+  if (!covered) {
+    throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
+  }
+  if (known != null) {
+    demandKnownName(entry, published)
+    return
+  }
+  // A new genome takes its names for good: each of them must be the sender's to give, and a study is no right to names.
+  const foreign = genome.aliases.find(alias => !sender.mayWrite({ ...names, genome: [alias] }, []))
+  if (foreign !== undefined) {
+    throw new Forbidden(`this needs a token with a scope such as write:${foreign}/*`)
+  }
+  for (const [digest, other] of Object.entries({ ...genomes })) {
+    const taken = genome.aliases.find(alias => alias === digest || other?.aliases?.includes(alias))
+    if (taken !== undefined) {
+      throw new UploadRefused(path, `'${taken}' is the name of another genome here (${digest})`)
+    }
+  }
 }
 
 function storeUpload({ id, storeUpload }: UploadRecord) {

@@ -35,6 +35,8 @@ export interface UploadOrder {
   readonly entry: CatalogueEntry
   /** Studies that it is to belong to. */
   readonly studies: readonly string[]
+  /** True when everybody is to see it, by what the tag itself says. */
+  readonly isOpened: boolean
 }
 
 /**
@@ -52,6 +54,7 @@ export function readUploadOrder(value: unknown): UploadOrder {
   const path = registryPathOf(entry)
   const index = parseIndex(formatIndex(value.index as MemberIndex))
   if (index === undefined) throw new UploadRefused(path, 'its index is none of this version')
+  if (index.loose !== undefined) throw new UploadRefused(path, 'its files lie in no archive')
   const { archiveDigest, name } = entry.tag
   const isOwn =
     index.archive.md5 === archiveDigest &&
@@ -60,14 +63,26 @@ export function readUploadOrder(value: unknown): UploadOrder {
     index.asset === entry.asset.name &&
     index.tag === name
   if (!isOwn) throw new UploadRefused(path, 'its index belongs to another archive or tag')
+  const legacy = entry.tag.legacyArchiveDigest
+  if (legacy !== '' && !Object.values(index.views.legacy).some(({ md5 }) => md5 === legacy)) {
+    throw new UploadRefused(path, 'its legacy_archive_digest is that of no view of its index')
+  }
   if (name === LATEST)
     throw new UploadRefused(path, `'${LATEST}' means the tag that was published last`)
   if (!isGenomeDigest(entry.genome.digest)) {
     throw new UploadRefused(path, 'its genome must be named by its digest, 48 hex characters')
   }
   const named = { genome: entry.genome.digest, asset: entry.asset.name, tag: name }
-  const study = findTag(config, named)?.study
-  return { config, index, files: value.files ?? {}, entry, studies: [study ?? []].flat() }
+  const tag = findTag(config, named)
+  const studies = [tag?.study ?? []].flat()
+  return {
+    config,
+    index,
+    files: value.files ?? {},
+    entry,
+    studies,
+    isOpened: tag?.access === 'open',
+  }
 }
 
 function soundConfig(value: unknown, text: string): RawConfig {

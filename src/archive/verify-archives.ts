@@ -4,7 +4,7 @@ import { nameOf } from '../domain/genome.ts'
 import type { Blob } from '../storage/blob.ts'
 import type { StoredObject } from '../storage/store.ts'
 import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
-import { legacyNaming, v4Naming } from './archive-layout.ts'
+import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
 import { claimedDigest } from './archive-places.ts'
 import { viewBlob } from './archive-view.ts'
 import { type ArchivesAt, type FoundArchive, findArchive, indexBeside } from './archives-at.ts'
@@ -88,6 +88,8 @@ class Verification {
 
   async #readAll(index: MemberIndex): Promise<void> {
     await this.#readArchive(index)
+    // Put together of what the index says, it must be the archive again: else the index leaves files out, or calls them by other names.
+    await this.#readView(index, 'the archive itself', storedNaming(index.tag), index.archive)
     for (const file of filesOf(index)) {
       await this.#reading(`the file ${file.path}`, async object => {
         const { sha256, md5 } = await this.#digests(memberBlob({ object, index }, file))

@@ -428,8 +428,58 @@ t.test('into a store directly', async t => {
   t.match((await published()).config.genomes[0], { aliases: ['seven'] })
 })
 
+t.test('somebody puts the same archive there at the same moment', async t => {
+  const { folder, make, send, errors, parts, desk: at } = await desk(t)
+  const it = await packed(folder, Buffer.from('x'))
+  const writer = Object.create(parts.writer, {
+    put: {
+      value: (...args: Parameters<typeof parts.writer.put>) =>
+        /^archives.*index.json$/.test(args[0]) ? Promise.resolve(false) : parts.writer.put(...args),
+    },
+  })
+  const { id, state } = await send(it, ALICE, make({ writer }))
+  t.equal(state, 'open')
+  t.match(errors, [{ code: 'push-conflict' }])
+  t.match(await at.begin(it.order, ALICE), { received: [1] }, 'nothing is asked for again')
+  await at.complete(id, ALICE)
+  await at.settled()
+  t.match((await at.status(id, ALICE)).record, { state: 'published' })
+})
+
+t.test('an archive of others is none of ours, whatever we say of it', async t => {
+  const { folder, place, parts, send, desk: at } = await desk(t)
+  const it = await packed(folder, noise(5000))
+  // As a push that is under way leaves it: the archive is there, its index is not yet.
+  await parts.writer.put(`archives/${it.order.index.archive.md5}/data__v1.tgz`, it.bytes)
+  const { record, received } = await at.begin(it.order, ALICE)
+  t.same(received, [])
+  await t.rejects(
+    at.complete(record.id, ALICE),
+    { code: 'upload-incomplete' },
+    'the bytes must come from the sender',
+  )
+  t.notOk((await readdir(place, { recursive: true })).includes('current.json'))
+  const key = `archives/${it.order.index.archive.md5}/data__v1.tgz`
+  await parts.writer.put(`${key}.index.json`, '{}')
+  t.match(await send(it), {
+    state: 'failed',
+    reason: /an archive with the same bytes is there already/,
+  })
+  await parts.writer.put(`${key}.index.json`, JSON.stringify(it.order.index))
+  await parts.uploads.remove(key)
+  t.match(
+    await send(it),
+    { state: 'failed', reason: /an archive with the same bytes/ },
+    'no archive',
+  )
+  const lying = structuredClone(it.order)
+  const tag = lying.config.genomes?.[T7]?.assets?.data?.tags?.v1
+  if (tag) tag.legacy_archive_digest = '1'.repeat(32)
+  await t.rejects(at.begin(lying, ALICE), { message: /legacy_archive_digest is that of no view/ })
+})
+
 t.test('others publish all the time: it stays open, to be tried again', async t => {
-  const { folder, make, send, errors, parts } = await desk(t)
+  const { folder, make, send, errors, parts, desk: at } = await desk(t)
   const it = await packed(folder, Buffer.from('x'))
   const writer = Object.create(parts.writer, {
     put: {
@@ -437,8 +487,16 @@ t.test('others publish all the time: it stays open, to be tried again', async t 
         args[0] === 'current.json' ? Promise.resolve(false) : parts.writer.put(...args),
     },
   })
-  t.match(await send(it, ALICE, make({ writer })), { state: 'open' })
+  const { id, state } = await send(it, ALICE, make({ writer }))
+  t.equal(state, 'open')
   t.match(errors, [{ code: 'push-conflict' }])
+  await at.complete(id, ALICE)
+  await at.settled()
+  t.match(
+    (await at.status(id, ALICE)).record,
+    { state: 'published' },
+    'the archive has its index already',
+  )
 })
 
 t.test('what nobody touches is given up, and nothing of it stays', async t => {
@@ -465,3 +523,100 @@ t.test('what nobody touches is given up, and nothing of it stays', async t => {
   await t.rejects(at.begin(it.order, ALICE), { message: /has 100 uploads open already/ })
   await rm(folder, { recursive: true })
 })
+
+t.test('the archive of others stays as it is, whatever is said of its bytes', async t => {
+  const { folder, desk: at, send, parts } = await desk(t)
+  const it = await packed(folder, noise(5000))
+  await send(it)
+  const { md5 } = it.order.index.archive
+  const key = `archives/${md5}/data__v1.tgz.index.json`
+  const read = async () => {
+    const object = await parts.store.open(key)
+    return object?.bytes({ start: 0, end: object.size }).finally(() => object.close())
+  }
+  const before = await read()
+  const crafted = structuredClone(it.order)
+  const other = 'e'.repeat(48)
+  crafted.config.genomes = { [other]: { ...crafted.config.genomes?.[T7], aliases: ['mine'] } }
+  Object.assign(crafted.index, { genome: other, entries: [] })
+  crafted.files = { log: 'poisoned' }
+  const eve = sender('token eve', 'write:mine/*')
+  const sent = await send({ order: crafted, bytes: it.bytes }, eve)
+  t.match(sent, { state: 'failed', reason: /the same bytes is there already/ })
+  t.same(await read(), before, 'its index')
+  const begun = await at.begin(crafted, eve)
+  await at.complete(begun.record.id, eve).catch(() => {})
+  await at.settled()
+  t.match(await at.status(begun.record.id, eve), { record: { state: /failed|open/ } }, 'unsent')
+  t.same(await read(), before, 'its index')
+  await t.rejects(
+    at.begin({ ...crafted, index: { ...crafted.index, loose: 'generations' } }, eve),
+    { code: 'upload-refused' },
+  )
+})
+
+t.test('rights and names are those of the moment of publishing', async t => {
+  const { folder, desk: at, send } = await desk(t)
+  const eve = sender('token eve', 'write:mine/*', 'write:hg38/*')
+  const open = async (it: { order: Order; bytes: Buffer }) => {
+    const { record } = await at.begin(it.order, eve)
+    const sha256 = createHash('sha256').update(it.bytes).digest('hex')
+    await at.putPart(record.id, eve, { number: 1, body: it.bytes, sha256 })
+    return record.id
+  }
+  const alias = await packed(folder, noise(2000), { genome: 'mine', digest: 'd'.repeat(48) })
+  const said = alias.order.config.genomes?.['d'.repeat(48)]
+  if (said != null) said.aliases = ['mine', 'hg38']
+  const narrow = sender('token narrow', 'write:mine/*')
+  await t.rejects(
+    at.begin(alias.order, narrow),
+    { code: 'forbidden', message: /write:hg38/ },
+    'each name of a new genome',
+  )
+  const byAlias = await open(alias)
+  await send(await packed(folder, noise(3000), { genome: 'hg38', digest: 'c'.repeat(48) }), BOB)
+  await t.rejects(at.complete(byAlias, eve), { code: 'upload-refused' })
+  const same = await packed(folder, noise(4000), {
+    genome: 'mine',
+    digest: 'b'.repeat(48),
+    tag: 'x',
+  })
+  const byDigest = await open(same)
+  await send(await packed(folder, noise(4500), { genome: 'theirs', digest: 'b'.repeat(48) }), BOB)
+  await t.rejects(at.complete(byDigest, eve), { code: 'forbidden' })
+  const third = await packed(folder, noise(6000), { genome: 'mine', digest: 'a'.repeat(48) })
+  const byToken = await open(third)
+  await t.rejects(at.complete(byToken, sender('token eve', 'write:else/*')), { code: 'forbidden' })
+})
+
+t.test('whoever writes for a study does not open what belongs to it', async t => {
+  const { folder, desk: at, send } = await desk(t)
+  await send(await packed(folder, noise(2000)))
+  const panel = sender('token panel', 'PANEL.WRITE')
+  const attributes = { study: 'PANEL', access: 'open' } as RawTag
+  const opened = await packed(folder, noise(3000), { tag: 'v2', attributes })
+  await t.rejects(at.begin(opened.order, panel), { code: 'forbidden' })
+  const own = await packed(folder, noise(4000), {
+    tag: 'v3',
+    attributes: { study: 'PANEL' } as RawTag,
+  })
+  t.match(await send(own, panel), { state: 'published' })
+})
+
+t.test(
+  'an index that leaves files out, or calls them by other names, is none of the archive',
+  async t => {
+    const { folder, send } = await desk(t)
+    const it = await packed(folder, noise(5000))
+    const [first] = it.order.index.entries.filter(entry => 'sha256' in entry)
+    for (const entries of [[], [{ ...first, path: 'other' }]]) {
+      const order = structuredClone(it.order)
+      Object.assign(order.index, { entries })
+      t.match(await send({ order, bytes: it.bytes }), {
+        state: 'failed',
+        reason: /view for the archive itself/,
+      })
+    }
+    t.match(await send(it), { state: 'published' })
+  },
+)
