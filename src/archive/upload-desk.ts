@@ -181,9 +181,17 @@ export class UploadDesk {
     return this.status(id, sender)
   }
 
-  /** Gives an upload up. */
+  /**
+   * Gives an upload up.
+   *
+   * @throws UploadRefused while it is being compared: it may be published at any moment
+   */
   async abort(id: string, sender: Sender): Promise<void> {
-    await this.#forget(await this.#own(id, sender))
+    const record = await this.#own(id, sender)
+    if (record.state === 'verifying') {
+      throw new UploadRefused(record.registryPath, 'it is being compared; wait for the end')
+    }
+    await this.#forget(record)
   }
 
   /** Waits for what is being compared. */

@@ -65,7 +65,9 @@ export class FolderUploads implements StoreUploads {
       const folder = this.#folder(upload)
       const file = await open(join(folder, 'object'), constants.O_CREAT | constants.O_WRONLY)
       try {
-        await file.write(body, 0, body.length, offset)
+        for (let done = 0; done < body.length; ) {
+          done += (await file.write(body, done, body.length - done, offset + done)).bytesWritten
+        }
         await file.datasync()
       } finally {
         await file.close()

@@ -329,6 +329,7 @@ t.test('a server that dies in the middle: the next one ends it', async t => {
   await state.uploads.reopen(id)
   t.equal(await state.uploads.claim(id, new Date(0)), true)
   t.equal(await state.uploads.claim(id, new Date(0)), false, 'somebody is at it')
+  await t.rejects(healthy.abort(id, ALICE), { code: 'upload-refused', message: /being compared/ })
   t.equal(
     await state.uploads.claim(id, new Date(Date.now() + 1000)),
     true,
