@@ -1,5 +1,6 @@
 /** Digests of an archive while its bytes pass by. */
 import { createHash, type Hash } from 'node:crypto'
+import type { Blob } from '../storage/blob.ts'
 import { sha256Of } from '../storage/sha256.ts'
 import { CHUNK_SIZE, type ViewDigests } from './member-index.ts'
 
@@ -19,6 +20,13 @@ export class ArchiveDigest {
   end(): ViewDigests {
     return { size: this.#size, md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') }
   }
+}
+
+/** Reads something whole, an object or a blob, and answers its digests. Throws what the stream throws. */
+export async function digestsOf(whole: Pick<Blob, 'size' | 'stream'>): Promise<ViewDigests> {
+  const digest = new ArchiveDigest()
+  for await (const chunk of whole.stream({ start: 0, end: whole.size })) digest.update(chunk)
+  return digest.end()
 }
 
 /** sha256 of each {@link CHUNK_SIZE} bytes, the last chunk may be shorter: what a repair compares. */

@@ -1,5 +1,4 @@
 /** `release create`: writes down which archives belong together, for ever. */
-import { createHash } from 'node:crypto'
 import type { AccessTable } from '../domain/access.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import type { Genome } from '../domain/genome.ts'
@@ -12,8 +11,8 @@ import {
   releaseEntry,
 } from '../domain/release.ts'
 import { byCodePoint } from '../domain/text-order.ts'
-import type { StoredObject } from '../storage/store.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
+import { digestsOf } from './archive-digest.ts'
 import type { ArchivePlaces } from './archive-places.ts'
 import { selectTags } from './archive-target.ts'
 import { INDEX_SUFFIX, parseIndex } from './member-index.ts'
@@ -111,7 +110,7 @@ async function archiveDigests(
     if (object === undefined) continue
     try {
       const index = parseIndex(String(await contentOf(store, key + INDEX_SUFFIX)))?.archive
-      const archive = index?.size === object.size ? index : await computed(object)
+      const archive = index?.size === object.size ? index : await digestsOf(object)
       if (archive.md5 === entry.tag.archiveDigest) return archive
       const problem = 'is not the one of the config'
       throw new ReleaseRefused(name, `the archive of ${registryPathOf(entry)} ${problem}`)
@@ -120,13 +119,4 @@ async function archiveDigests(
     }
   }
   throw new ReleaseRefused(name, `the archive of ${registryPathOf(entry)} is missing`)
-}
-
-async function computed(object: StoredObject): Promise<ReleaseEntry['archive']> {
-  const [md5, sha256] = [createHash('md5'), createHash('sha256')]
-  for await (const chunk of object.stream({ start: 0, end: object.size })) {
-    md5.update(chunk)
-    sha256.update(chunk)
-  }
-  return { md5: md5.digest('hex'), sha256: sha256.digest('hex'), size: object.size }
 }

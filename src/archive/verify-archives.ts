@@ -3,7 +3,7 @@ import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import type { Blob } from '../storage/blob.ts'
 import type { StoredObject } from '../storage/store.ts'
-import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
+import { ArchiveDigest, ChunkDigests, digestsOf } from './archive-digest.ts'
 import { legacyNaming, storedNaming, v4Naming } from './archive-layout.ts'
 import { claimedDigest } from './archive-places.ts'
 import { viewBlob } from './archive-view.ts'
@@ -163,9 +163,7 @@ class Verification {
   }
 
   async #digests(blob: Pick<Blob, 'size' | 'stream'>): Promise<ViewDigests> {
-    const digest = new ArchiveDigest()
-    for await (const chunk of blob.stream({ start: 0, end: blob.size })) digest.update(chunk)
-    const digests = digest.end()
+    const digests = await digestsOf(blob)
     this.bytes += digests.size
     return digests
   }

@@ -3,7 +3,7 @@
  *
  * Their archives are not written: an index tells how each follows from the files that lie loose in the store, once (`archive/loose-archive.ts`).
  */
-import { ArchiveDigest } from '../archive/archive-digest.ts'
+import { digestsOf } from '../archive/archive-digest.ts'
 import { legacyNaming } from '../archive/archive-layout.ts'
 import { archiveName, publishedFolder, sideFileName } from '../archive/archive-places.ts'
 import { viewBlob } from '../archive/archive-view.ts'
@@ -143,9 +143,7 @@ async function withLegacyView(
   const object = new LooseArchive(new FileStore(folder), dataset.kind, here, identity)
   const alias = genomeAliasOf(dataset)
   const blob = viewBlob({ object, index }, legacyNaming(dataset.kind, alias))
-  const digest = new ArchiveDigest()
-  for await (const chunk of blob.stream({ start: 0, end: blob.size })) digest.update(chunk)
-  return { ...index, views: { legacy: { [alias]: digest.end() } } }
+  return { ...index, views: { legacy: { [alias]: await digestsOf(blob) } } }
 }
 
 function isOf(index: MemberIndex, files: readonly ReadyFile[]): boolean {

@@ -7,7 +7,6 @@ import {
   DeleteObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  ListPartsCommand,
   type Part,
   type S3Client,
   S3ServiceException,
@@ -17,8 +16,8 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import type { S3Location } from './s3-location.ts'
+import { type NamedObject, objectNamed, partSizeFor, partsOf } from './s3-parts.ts'
 import type { BegunUpload, PartAddress, ReceivedPart, StoreUploads } from './store-uploads.ts'
-import { MOST_PARTS, PART_SIZE } from './store-writer.ts'
 
 // A store copies no larger object at once (5 GiB); this is well below, and a piece takes a few seconds.
 const COPY_SIZE = 1024 ** 3
@@ -46,8 +45,7 @@ export class S3Uploads implements StoreUploads {
   }
 
   partSize(size: number): number {
-    // Whole multiples, so that parts end where the chunks of an index end.
-    return PART_SIZE * Math.ceil(Math.max(1, size) / (PART_SIZE * MOST_PARTS))
+    return partSizeFor(size)
   }
 
   async begin(key: string): Promise<BegunUpload> {
@@ -191,22 +189,8 @@ export class S3Uploads implements StoreUploads {
   }
 
   async #parts({ key, id }: BegunUpload): Promise<Part[]> {
-    const parts: Part[] = []
-    let marker: string | undefined
-    do {
-      const page = await this.#unlessAbsent(key, () =>
-        this.#client.send(
-          new ListPartsCommand({
-            ...this.#named(key),
-            UploadId: id,
-            ...(marker !== undefined && { PartNumberMarker: marker }),
-          }),
-        ),
-      )
-      parts.push(...(page?.Parts ?? []))
-      marker = page?.IsTruncated === true ? page.NextPartNumberMarker : undefined
-    } while (marker !== undefined)
-    return parts
+    const named = this.#named(key)
+    return (await this.#unlessAbsent(key, () => partsOf(this.#client, named, id))) ?? []
   }
 
   async #isThere(key: string): Promise<boolean> {
@@ -237,9 +221,8 @@ export class S3Uploads implements StoreUploads {
     }
   }
 
-  #named(key: string): { Bucket: string; Key: string } {
-    const { bucket, prefix } = this.#location
-    return { Bucket: bucket, Key: prefix === '' ? key : `${prefix}/${key}` }
+  #named(key: string): NamedObject {
+    return objectNamed(this.#location, key)
   }
 }
 

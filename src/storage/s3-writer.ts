@@ -10,7 +10,6 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
-  ListPartsCommand,
   type Part,
   PutObjectCommand,
   type S3Client,
@@ -19,16 +18,10 @@ import {
 } from '@aws-sdk/client-s3'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import type { S3Location } from './s3-location.ts'
+import { type NamedObject, objectNamed, partSizeFor, partsOf } from './s3-parts.ts'
 import { sha256Of } from './sha256.ts'
 import type { StoredObject } from './store.ts'
-import {
-  MOST_PARTS,
-  PART_SIZE,
-  type PartCheck,
-  type Sent,
-  type StoreWriter,
-  type WriteCondition,
-} from './store-writer.ts'
+import type { PartCheck, Sent, StoreWriter, WriteCondition } from './store-writer.ts'
 
 // Parts in flight; each is in memory.
 const PARALLEL = 4
@@ -75,8 +68,7 @@ export class S3Writer implements StoreWriter {
   }
 
   async upload(key: string, source: StoredObject, check: PartCheck): Promise<Sent> {
-    // Whole multiples, so that parts end where the chunks of an index end.
-    const size = PART_SIZE * Math.ceil(Math.max(1, source.size) / (PART_SIZE * MOST_PARTS))
+    const size = partSizeFor(source.size)
     const { uploadId, parts } = await this.#begin(key)
     const done: CompletedPart[] = []
     const bytes = { sent: 0, kept: 0 }
@@ -120,7 +112,10 @@ export class S3Writer implements StoreWriter {
         new ListMultipartUploadsCommand({ Bucket: named.Bucket, Prefix: named.Key }),
       )
       const known = Uploads.find(upload => upload.Key === named.Key)?.UploadId
-      if (known !== undefined) return { uploadId: known, parts: await this.#parts(key, known) }
+      if (known !== undefined) {
+        const parts = await partsOf(this.#client, named, known)
+        return { uploadId: known, parts: new Map(parts.map(part => [part.PartNumber ?? 0, part])) }
+      }
       const { UploadId = '' } = await this.#client.send(
         new CreateMultipartUploadCommand({
           ...named,
@@ -132,23 +127,6 @@ export class S3Writer implements StoreWriter {
     } catch (error) {
       throw new StorageWriteFailed(key, error)
     }
-  }
-
-  async #parts(key: string, uploadId: string): Promise<Map<number, Part>> {
-    const parts = new Map<number, Part>()
-    let marker: string | undefined
-    do {
-      const page = await this.#client.send(
-        new ListPartsCommand({
-          ...this.#named(key),
-          UploadId: uploadId,
-          ...(marker !== undefined && { PartNumberMarker: marker }),
-        }),
-      )
-      for (const part of page.Parts ?? []) parts.set(part.PartNumber ?? 0, part)
-      marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
-    } while (marker !== undefined)
-    return parts
   }
 
   async #sendPart({ key, uploadId, number, body, digest }: PartToSend): Promise<CompletedPart> {
@@ -173,8 +151,7 @@ export class S3Writer implements StoreWriter {
     return { PartNumber: number, ETag, ChecksumSHA256: checksum }
   }
 
-  #named(key: string): { Bucket: string; Key: string } {
-    const { bucket, prefix } = this.#location
-    return { Bucket: bucket, Key: prefix === '' ? key : `${prefix}/${key}` }
+  #named(key: string): NamedObject {
+    return objectNamed(this.#location, key)
   }
 }
