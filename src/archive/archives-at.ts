@@ -5,6 +5,7 @@ import { FileStore } from '../storage/file-store.ts'
 import type { Identity, Store } from '../storage/store.ts'
 import { type ArchivePlaces, FOLDER_PLACES, PUBLISHED_PLACES } from './archive-places.ts'
 import { INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-index.ts'
+import { contentOf } from './published.ts'
 
 /** A place with archives. */
 export interface ArchivesAt {
@@ -48,9 +49,7 @@ export async function indexBeside(
   { store }: ArchivesAt,
   { key, identity }: FoundArchive,
 ): Promise<MemberIndex | undefined> {
-  const object = await store.open(key + INDEX_SUFFIX)
-  if (object === undefined) return undefined
-  const text = await object.bytes({ start: 0, end: object.size }).finally(() => object.close())
-  const index = parseIndex(text.toString('utf8'))
+  const text = await contentOf(store, key + INDEX_SUFFIX)
+  const index = text && parseIndex(text.toString('utf8'))
   return index?.archive.size === identity.size ? index : undefined
 }

@@ -30,7 +30,7 @@ export interface PublishedPlace {
 const LOOSE_INDEX_BYTES = 16 * 1024 * 1024
 
 /** True for the address of another server. */
-function isServerUrl(place: string): boolean {
+export function isServerUrl(place: string): boolean {
   return /^https?:\/\//.test(place)
 }
 

@@ -7,19 +7,14 @@ import type { ProvenanceField } from '../domain/provenance.ts'
 import { TagImmutable } from '../domain/publication-errors.ts'
 import { type UploadEnd, type UploadRecord, UploadRefused } from '../domain/upload.ts'
 import type { WritableStore } from '../storage/store-writer.ts'
-import {
-  archiveName,
-  FOLDER_PLACES,
-  publishedFolder,
-  type SideFile,
-  sideFileName,
-} from './archive-places.ts'
+import { archiveName, FOLDER_PLACES, publishedFolder, sideFileName } from './archive-places.ts'
 import { formatIndex, INDEX_SUFFIX, type MemberIndex, parseIndex } from './member-index.ts'
 import { type PushStore, publishGeneration } from './publish-generation.ts'
 import { contentOf, currentGeneration } from './published.ts'
 import { fateOf } from './published-tag.ts'
 import { following } from './push-staged.ts'
 import { recordPublished } from './server-record.ts'
+import { SIDE_FILES } from './side-files.ts'
 import type { UploadOrder } from './upload-order.ts'
 import { verifyArchive } from './verify-archives.ts'
 
@@ -30,7 +25,6 @@ export interface PublishUpload extends PushStore {
   readonly require?: readonly ProvenanceField[]
 }
 
-const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 // More is not read by anybody.
 const MOST_PROBLEMS = 5
 const OTHER_INDEX =
@@ -146,7 +140,8 @@ async function whyDamaged(
   return `what was sent is not what was announced: ${shown.join('; ')}`
 }
 
-async function removeStaged({ uploads }: PublishUpload, staged: string): Promise<void> {
+/** Removes what was sent of an upload. */
+export async function removeStaged({ uploads }: PublishUpload, staged: string): Promise<void> {
   await uploads.remove(staged)
   await uploads.remove(staged + INDEX_SUFFIX)
 }

@@ -129,7 +129,10 @@ async function textOf(
 }
 
 /** The whole content of a small object; undefined when there is none. */
-export async function contentOf(store: Store, key: string): Promise<Buffer | undefined> {
+export async function contentOf(
+  store: Pick<Store, 'open'>,
+  key: string,
+): Promise<Buffer | undefined> {
   const object = await store.open(key)
   if (object === undefined) return undefined
   return object.bytes({ start: 0, end: object.size }).finally(() => object.close())

@@ -1,6 +1,5 @@
 /** `push`: copies archives of an archive folder into a store, what is there already stays, and publishes them as a new generation. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readRawConfig } from '../config/raw-config.ts'
 import { PushDamaged, PushRefused } from '../domain/archiving-errors.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
@@ -9,13 +8,7 @@ import { inParallel } from '../domain/in-parallel.ts'
 import type { ProvenanceField } from '../domain/provenance.ts'
 import { openFile } from '../storage/file-store.ts'
 import { chunkDigestsOf } from './archive-digest.ts'
-import {
-  archiveName,
-  FOLDER_PLACES,
-  publishedFolder,
-  type SideFile,
-  sideFileName,
-} from './archive-places.ts'
+import { archiveName, publishedFolder } from './archive-places.ts'
 import { archivePath, readIndex } from './archive-plan.ts'
 import type { ArchiveTarget } from './archive-target.ts'
 import { demandProvenance } from './demand-provenance.ts'
@@ -24,6 +17,7 @@ import { currentConfig, type PushStore, publishGeneration } from './publish-gene
 import { contentOf } from './published.ts'
 import { fateOf, type TagFate } from './published-tag.ts'
 import { findTag, recordPublished } from './server-record.ts'
+import { sideFilesIn } from './side-files.ts'
 
 /** What happens to one archive: it was sent, it is there already, or it is withdrawn (here or there) and stays so. */
 export interface PushEvent {
@@ -50,8 +44,6 @@ export interface PushOptions {
 
 // The parts of an archive are sent side by side, and are in memory; the store puts one together while another is sent.
 const MOST_ARCHIVES = 4
-
-const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 
 /**
  * Copies the archives of tags and publishes them. A tag that is published keeps its archive for ever; what is refused for its name, its
@@ -110,10 +102,7 @@ async function publishTags(
 }
 
 /** Refuses a tag for its name or for what it does not say. Throws PushRefused, ProvenanceMissing. */
-export function demandPublishable(
-  entry: CatalogueEntry,
-  require: readonly ProvenanceField[],
-): void {
+function demandPublishable(entry: CatalogueEntry, require: readonly ProvenanceField[]): void {
   if (entry.tag.name === LATEST) {
     const reason = `'${LATEST}' means the tag that was published last; give it a name of its own`
     throw new PushRefused(registryPathOf(entry), reason)
@@ -156,7 +145,9 @@ async function pushOne(
   const { sent } = await to.writer
     .upload(key, object, chunkCheck(entry, index))
     .finally(() => object.close())
-  for (const file of SIDE_FILES) await pushSideFile(target, entry, file, to)
+  for (const { name, content } of await sideFilesIn(target.archiveFolder, entry)) {
+    await to.writer.put(`${folder}/${name}`, content)
+  }
   await to.writer.put(key + INDEX_SUFFIX, indexText)
   return sent
 }
@@ -171,20 +162,5 @@ function chunkCheck(entry: CatalogueEntry, { archive }: MemberIndex) {
       const reason = `its archive is damaged in the ${mb} MiB chunk ${number} (counted from 0)`
       throw new PushDamaged(registryPathOf(entry), reason)
     }
-  }
-}
-
-async function pushSideFile(
-  { archiveFolder }: ArchiveTarget,
-  entry: CatalogueEntry,
-  file: SideFile,
-  to: PushStore,
-): Promise<void> {
-  for (const folder of FOLDER_PLACES.foldersOf(entry, 'stored')) {
-    const name = sideFileName(entry, file)
-    const content = await readFile(join(archiveFolder, folder, name)).catch(() => undefined)
-    if (content === undefined) continue
-    await to.writer.put(`${publishedFolder(entry)}/${name}`, content)
-    return
   }
 }

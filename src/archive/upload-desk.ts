@@ -7,9 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { RawConfig } from '../config/genome-config-schema.ts'
-import { Forbidden } from '../domain/access-errors.ts'
-import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
-import type { TagNames } from '../domain/path-pattern.ts'
+import { registryPathOf } from '../domain/catalogue.ts'
 import {
   UnknownUpload,
   UploadIncomplete,
@@ -18,13 +16,27 @@ import {
   UploadRefused,
 } from '../domain/upload.ts'
 import type { PartAddress } from '../storage/store-uploads.ts'
-import { INDEX_SUFFIX } from './member-index.ts'
+import { demandProvenance } from './demand-provenance.ts'
 import { currentConfig } from './publish-generation.ts'
-import { generationNow, type PublishUpload, publishUpload, stagingKey } from './publish-upload.ts'
+import {
+  generationNow,
+  type PublishUpload,
+  publishUpload,
+  removeStaged,
+  stagingKey,
+} from './publish-upload.ts'
 import { fateOf } from './published-tag.ts'
-import { demandPublishable } from './push-archives.ts'
-import { demandKnownName } from './push-staged.ts'
+import { findTag } from './server-record.ts'
 import { readUploadOrder, type UploadOrder } from './upload-order.ts'
+import {
+  lengthOfPart,
+  numbersTo,
+  type PartPlan,
+  partPlan,
+  receivedParts,
+  storeUpload,
+} from './upload-parts.ts'
+import { demandRight, type Sender } from './upload-rights.ts'
 
 /** What a desk is made of. */
 export interface UploadDeskParts extends PublishUpload {
@@ -38,18 +50,9 @@ export interface UploadDeskParts extends PublishUpload {
   readonly ledger: () => Promise<UploadLedger>
 }
 
-/** Who sends an archive. */
-export interface Sender {
-  readonly name: string
-  mayWrite(names: TagNames, studies: readonly string[]): boolean
-}
-
 /** How far an upload has come, for the one who sends it. */
-export interface UploadStatus {
+export interface UploadStatus extends PartPlan {
   readonly record: UploadRecord
-  /** Bytes of a part; the last one may be shorter. */
-  readonly partSize: number
-  readonly partCount: number
   /** Numbers of the parts that are there, from 1. */
   readonly received: readonly number[]
 }
@@ -85,11 +88,12 @@ export class UploadDesk {
     const { entry, index } = order
     const registryPath = registryPathOf(entry)
     if (index.archive.size > MOST_BYTES) throw new UploadRefused(registryPath, 'it is too large')
-    demandRight(await currentConfig(this.#parts), order, sender)
-    demandPublishable(entry, this.#parts.require ?? [])
+    const config = await currentConfig(this.#parts)
+    demandRight(config, order, sender)
+    demandProvenance(entry, this.#parts.require ?? [])
     const ledger = await this.#parts.ledger()
     const about = { registryPath, archive: index.archive.md5, createdBy: sender.name }
-    if (await this.#isPublished(order)) {
+    if (await this.#isPublished(config, order)) {
       const generation = await generationNow(this.#parts)
       return this.#status(newRecord(order, { ...about, state: 'published', generation }))
     }
@@ -117,9 +121,10 @@ export class UploadDesk {
     parts: readonly { readonly number: number; readonly sha256: string }[],
   ): Promise<(PartAddress & { readonly number: number })[] | undefined> {
     const record = await this.#open(id, sender)
+    const plan = partPlan(this.#parts.uploads, record)
     const made: (PartAddress & { readonly number: number })[] = []
     for (const { number, sha256 } of parts) {
-      this.#lengthOf(record, number)
+      lengthOfPart(plan, record, number)
       const address = await this.#parts.uploads.partAddress(
         storeUpload(record),
         number,
@@ -144,12 +149,13 @@ export class UploadDesk {
     { number, body, sha256 }: { number: number; body: Buffer; sha256: string },
   ): Promise<void> {
     const record = await this.#open(id, sender)
-    const wanted = this.#lengthOf(record, number)
+    const plan = partPlan(this.#parts.uploads, record)
+    const wanted = lengthOfPart(plan, record, number)
     if (body.length !== wanted) {
       const reason = `part ${number} must have ${wanted} bytes, not ${body.length}`
       throw new UploadRefused(record.registryPath, reason)
     }
-    const offset = (number - 1) * this.#parts.uploads.partSize(record.size)
+    const offset = (number - 1) * plan.partSize
     await this.#parts.uploads.putPart(storeUpload(record), { number, offset, body, sha256 })
     await (await this.#parts.ledger()).touch(id)
   }
@@ -164,9 +170,10 @@ export class UploadDesk {
     if (record.state === 'published' || record.state === 'failed') return this.#status(record)
     // Its token may have fewer scopes by now, and others may have published.
     const order = readUploadOrder(JSON.parse(record.order))
-    demandRight(await currentConfig(this.#parts), order, sender)
+    const config = await currentConfig(this.#parts)
+    demandRight(config, order, sender)
     const ledger = await this.#parts.ledger()
-    if (await this.#isPublished(order)) {
+    if (await this.#isPublished(config, order)) {
       // Somebody was killed before it was written down.
       const generation = await generationNow(this.#parts)
       await ledger.end(id, { state: 'published', generation })
@@ -177,7 +184,9 @@ export class UploadDesk {
     if (record.state === 'open' && missing.length > 0) {
       throw new UploadIncomplete(record.registryPath, missing)
     }
-    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) this.#start(record, sender)
+    if (await ledger.claim(id, new Date(Date.now() - SILENT_MS))) {
+      this.#start(record, order, sender)
+    }
     return this.status(id, sender)
   }
 
@@ -222,19 +231,18 @@ export class UploadDesk {
     return removed
   }
 
-  #start(record: UploadRecord, sender: Sender): void {
-    const work = this.#publish(record, sender).finally(() => this.#running.delete(record.id))
+  #start(record: UploadRecord, order: UploadOrder, sender: Sender): void {
+    const work = this.#publish(record, order, sender).finally(() => this.#running.delete(record.id))
     this.#running.set(record.id, work)
   }
 
   /** Never throws: what went wrong is told to the sender, or tried again. */
-  async #publish(record: UploadRecord, sender: Sender): Promise<void> {
+  async #publish(record: UploadRecord, order: UploadOrder, sender: Sender): Promise<void> {
     const ledger = await this.#parts.ledger()
     const heart = setInterval(() => {
       ledger.touch(record.id).catch(this.#parts.onError)
     }, this.#parts.heartbeatMs ?? HEARTBEAT_MS)
     try {
-      const order = readUploadOrder(JSON.parse(record.order))
       const end = await publishUpload(this.#parts, record, order, config =>
         demandRight(config, order, sender),
       )
@@ -252,17 +260,13 @@ export class UploadDesk {
   async #forget(record: UploadRecord): Promise<void> {
     const { uploads } = this.#parts
     await uploads.abort(storeUpload(record))
-    for (const key of [stagingKey(record.id), `${stagingKey(record.id)}.index.json`]) {
-      await uploads.remove(key)
-    }
+    await removeStaged(this.#parts, stagingKey(record.id))
     await (await this.#parts.ledger()).remove(record.id)
   }
 
-  async #isPublished(order: UploadOrder): Promise<boolean> {
-    const config = await currentConfig(this.#parts)
-    const { entry, index } = order
+  async #isPublished(config: RawConfig, { entry, index }: UploadOrder): Promise<boolean> {
     const { genome, asset, tag } = entry
-    const there = config.genomes?.[genome.digest]?.assets?.[asset.name]?.tags?.[tag.name]
+    const there = findTag(config, { genome: genome.digest, asset: asset.name, tag: tag.name })
     const fate = await fateOf({ store: this.#parts.store, config }, entry, async () => index)
     return there?.archive_digest === tag.archiveDigest || fate.keepsArchive
   }
@@ -279,83 +283,10 @@ export class UploadDesk {
     throw new UploadRefused(record.registryPath, `it is ${record.state} already`)
   }
 
-  /** True when there is nothing to be sent any more: somebody was killed while it was compared, moved or published. */
-  async #isSent({ id }: UploadRecord): Promise<boolean> {
-    const { store } = this.#parts
-    const staged = stagingKey(id)
-    // The index lies there from before the comparison until the end.
-    const [archive, index] = [staged, staged + INDEX_SUFFIX].map(key => store.identify(key))
-    return (await archive) !== undefined || (await index) !== undefined
-  }
-
   async #status(record: UploadRecord): Promise<UploadStatus> {
-    const { uploads } = this.#parts
-    const partSize = uploads.partSize(record.size)
-    const partCount = Math.max(1, Math.ceil(record.size / partSize))
-    if (record.state !== 'open') return { record, partSize, partCount, received: [] }
-    const parts = await uploads.parts(storeUpload(record))
-    // Put together already, by an attempt to end it that is to be repeated: there is nothing to be sent any more.
-    const isSent = parts.length === 0 && (await this.#isSent(record))
-    const received = isSent ? numbersTo(partCount) : parts.map(({ number }) => number)
-    return { record, partSize, partCount, received }
+    const plan = partPlan(this.#parts.uploads, record)
+    return { record, ...plan, received: await receivedParts(this.#parts, record) }
   }
-
-  #lengthOf({ size, registryPath }: UploadRecord, number: number): number {
-    const partSize = this.#parts.uploads.partSize(size)
-    const count = Math.max(1, Math.ceil(size / partSize))
-    if (!Number.isInteger(number) || number < 1 || number > count) {
-      throw new UploadRefused(registryPath, `there is no part ${number}; it has ${count}`)
-    }
-    return Math.min(partSize, size - (number - 1) * partSize)
-  }
-}
-
-/** 1 to a number. */
-function numbersTo(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i + 1)
-}
-
-/**
- * Names that count are those that are published; the sender names a genome only when it is new.
- *
- * @throws Forbidden, UploadRefused
- */
-function demandRight({ genomes }: RawConfig, order: UploadOrder, sender: Sender): void {
-  const { entry, studies, isOpened } = order
-  const { genome, asset, tag } = entry
-  const path = registryPathOf(entry)
-  const known = genomes?.[genome.digest]
-  const published = known?.aliases ?? []
-  const aliases = known == null ? genome.aliases : published
-  const names = { genome: [genome.digest, ...aliases], asset: asset.name, tag: tag.name }
-  // The right to write what belongs to a study is none to open it: that would put it in the lists of everybody.
-  const covered = sender.mayWrite(names, studies) && (!isOpened || sender.mayWrite(names, []))
-  if (!covered) {
-    throw new Forbidden(`this needs a token with a scope such as write:${nameOfTag(entry)}`)
-  }
-  if (known != null) {
-    demandKnownName(entry, published)
-    return
-  }
-  // A new genome takes its names for good: each of them must be the sender's to give, and a study is no right to names.
-  const foreign = genome.aliases.find(alias => !sender.mayWrite({ ...names, genome: [alias] }, []))
-  if (foreign !== undefined) {
-    throw new Forbidden(`this needs a token with a scope such as write:${foreign}/*`)
-  }
-  for (const [digest, other] of Object.entries({ ...genomes })) {
-    const taken = genome.aliases.find(alias => alias === digest || other?.aliases?.includes(alias))
-    if (taken !== undefined) {
-      throw new UploadRefused(path, `'${taken}' is the name of another genome here (${digest})`)
-    }
-  }
-}
-
-function storeUpload({ id, storeUpload }: UploadRecord) {
-  return { key: stagingKey(id), id: storeUpload }
-}
-
-function nameOfTag({ genome, asset, tag }: CatalogueEntry): string {
-  return `${genome.aliases[0] ?? genome.digest}/${asset.name}:${tag.name}`
 }
 
 function newRecord(

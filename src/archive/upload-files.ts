@@ -1,12 +1,10 @@
 /** What a sender sends of an archive folder with one tag. */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readRawConfig } from '../config/raw-config.ts'
 import { PushRefused } from '../domain/archiving-errors.ts'
 import { entriesOf, registryPathOf } from '../domain/catalogue.ts'
-import { FOLDER_PLACES, type SideFile, sideFileName } from './archive-places.ts'
 import { archivePath, readIndex } from './archive-plan.ts'
 import type { ArchiveTarget } from './archive-target.ts'
+import { sideFilesIn } from './side-files.ts'
 
 /** An archive with the order that goes before it. */
 export interface UploadFiles {
@@ -15,8 +13,6 @@ export interface UploadFiles {
   /** As `readUploadOrder` reads it. */
   readonly order: object
 }
-
-const SIDE_FILES: readonly SideFile[] = ['log', 'recipe', 'contents']
 
 /** The archive of the one tag that is archived. Throws PushRefused when there is none. */
 export async function uploadOf(target: ArchiveTarget): Promise<UploadFiles> {
@@ -29,12 +25,8 @@ export async function uploadOf(target: ArchiveTarget): Promise<UploadFiles> {
   }
   const { genomes } = await readRawConfig(target.configFile)
   const files: Record<string, string> = {}
-  for (const file of SIDE_FILES) {
-    for (const folder of FOLDER_PLACES.foldersOf(entry, 'stored')) {
-      const beside = join(target.archiveFolder, folder, sideFileName(entry, file))
-      const text = await readFile(beside, 'utf8').catch(() => undefined)
-      if (text !== undefined) files[file] = text
-    }
+  for (const { file, content } of await sideFilesIn(target.archiveFolder, entry)) {
+    files[file] = content.toString('utf8')
   }
   return { path, order: { config: { genomes }, index, files } }
 }

@@ -1,6 +1,7 @@
 /** From settings to what receives uploads. */
 import type { Logger } from 'pino'
 import type { Depot } from '../archive/depot.ts'
+import { isServerUrl } from '../archive/open-published.ts'
 import { UploadDesk } from '../archive/upload-desk.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import type { SettingValues } from '../config/settings.ts'
@@ -38,7 +39,7 @@ export async function serveUploads({
 }: UploadSurroundings): Promise<RunningUploads | undefined> {
   if (values['accept-uploads'] !== 'true') return undefined
   const { store: place, policy } = values
-  if (place === '' || /^https?:/.test(place)) {
+  if (place === '' || isServerUrl(place)) {
     throw new SettingInvalid('--accept-uploads', 'true', 'a --store that is a folder or a bucket')
   }
   const endpoint = values['store-endpoint'] === '' ? undefined : values['store-endpoint']

@@ -32,12 +32,16 @@ export interface SettingRow {
 
 const ADDRESS = 'a comma-separated list of addresses or networks, or `loopback`'
 
-const URL_OR_NOTHING = /^(?:https?:\/\/[^\s?#]+)?$/
+const URL_OR_NOTHING = {
+  pattern: /^(?:https?:\/\/[^\s?#]+)?$/,
+  wording: 'an http or https URL without query',
+}
 const BUDGET = {
   pattern:
     /^(?:\d+(?:\.\d+)?\s*[KMGTPE]?B\/(?:\d{0,9}[smhdwy]|second|minute|hour|day|week|month))?$/i,
   wording: BUDGET_FORMS,
 }
+const BOOLEAN = { pattern: /^(?:true|false)$/, wording: 'true or false' }
 const COUNT = { pattern: /^(?:[1-9]\d{0,5})?$/, wording: 'a number from 1' }
 
 /** Every setting of `refdepot serve`. */
@@ -117,7 +121,7 @@ export const SETTINGS = [
     default: '',
     description:
       'URL under which everybody can read the folder of the store; redirects lead there instead of to signed URLs',
-    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+    allowed: URL_OR_NOTHING,
   },
   {
     name: 'store-endpoint',
@@ -126,7 +130,7 @@ export const SETTINGS = [
     default: '',
     description:
       'Address of the object store as clients reach it, for signed URLs; without it the one that the server uses itself',
-    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+    allowed: URL_OR_NOTHING,
   },
   {
     name: 'accept-uploads',
@@ -135,7 +139,7 @@ export const SETTINGS = [
     default: 'false',
     description:
       'Whether tokens with a write scope may publish here (refdepot publish); needs --store, and a server that may write there',
-    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+    allowed: BOOLEAN,
   },
   {
     name: 'state-folder',
@@ -160,10 +164,7 @@ export const SETTINGS = [
     default: '',
     description:
       'URL that clients reach this server by; without it the Host header of the request counts',
-    allowed: {
-      pattern: /^(?:https?:\/\/[^\s?#]+)?$/,
-      wording: 'an http or https URL without query',
-    },
+    allowed: URL_OR_NOTHING,
   },
   {
     name: 'base-path',
@@ -248,7 +249,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_OIDC_ISSUER'],
     default: '',
     description: 'Identity provider whose signed tokens count; value of `iss`',
-    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+    allowed: URL_OR_NOTHING,
   },
   {
     name: 'oidc-audience',
@@ -263,7 +264,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_OIDC_JWKS'],
     default: '',
     description: 'Keys of the identity provider; without it the issuer is asked where they are',
-    allowed: { pattern: URL_OR_NOTHING, wording: 'an http or https URL without query' },
+    allowed: URL_OR_NOTHING,
   },
   {
     name: 'oidc-claim',
@@ -323,7 +324,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_AUDIT_ADDRESSES'],
     default: 'false',
     description: 'Whether the audit keeps addresses of clients',
-    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+    allowed: BOOLEAN,
   },
   {
     name: 'count-downloads',
@@ -331,7 +332,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_COUNT_DOWNLOADS'],
     default: 'true',
     description: 'Whether downloads are counted (docs/statistics.md); no address is kept',
-    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
+    allowed: BOOLEAN,
   },
   {
     name: 'archive-layout',

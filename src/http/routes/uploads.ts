@@ -1,7 +1,8 @@
 /** Routes of uploads: archives that others send, to be published here. */
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Sender, UploadDesk, UploadStatus } from '../../archive/upload-desk.ts'
+import type { UploadDesk, UploadStatus } from '../../archive/upload-desk.ts'
+import type { Sender } from '../../archive/upload-rights.ts'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
 import { InvalidParameter } from '../../domain/errors.ts'
 import { UploadsOff } from '../../domain/upload.ts'
