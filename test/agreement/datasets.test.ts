@@ -9,8 +9,8 @@ import t, { type Test } from 'tap'
 import { genomeDigestOf } from '../../src/domain/dataset.ts'
 import { noise } from '../support/content-shapes.ts'
 import { dataFolder, filesBelow, ODD_FILES } from '../support/data-folder.ts'
+import { serveFrom } from '../support/peers/bucket.ts'
 import { run } from '../support/peers/run.ts'
-import { startOurs } from '../support/peers/servers.ts'
 import { startS3 } from '../support/peers/versitygw.ts'
 
 const KIT = 'capturekit/agilent'
@@ -37,16 +37,7 @@ async function withBucket(t: Test) {
   const here = (command: string, ...args: string[]) => dataset(made.data, command, ...args)
   const there = (command: string, ...args: string[]) => dataset(elsewhere, command, ...args)
   const objects = join(s3.folder, 'data', 'capturekit/common/agilent')
-  const serve = async () => {
-    const before = { ...process.env }
-    Object.assign(process.env, s3.env)
-    try {
-      return await startOurs(t, ['--store', place, '--watch-interval', '0.2'])
-    } finally {
-      for (const name of Object.keys(s3.env)) delete process.env[name]
-      Object.assign(process.env, before)
-    }
-  }
+  const serve = () => serveFrom(t, s3, place)
   return { made, s3, place, elsewhere, env, here, there, objects, serve }
 }
 

@@ -6,8 +6,8 @@ import { openTarget } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolderIn } from '../support/genome-folder.ts'
+import { serveFrom } from '../support/peers/bucket.ts'
 import { run } from '../support/peers/run.ts'
-import { startOurs } from '../support/peers/servers.ts'
 import { startS3 } from '../support/peers/versitygw.ts'
 
 /** Two machines with different content under the same name, a bucket, and a server of it. */
@@ -27,16 +27,7 @@ async function withBucket(t: Test) {
     run(process.execPath, ['dist/cli/main.js', ...args, '--store', place], {
       env: { ...process.env, REFGENIE: '', ...s3.env },
     })
-  const serve = async () => {
-    const before = { ...process.env }
-    Object.assign(process.env, s3.env)
-    try {
-      return await startOurs(t, ['--store', place, '--watch-interval', '0.2'])
-    } finally {
-      for (const name of Object.keys(s3.env)) delete process.env[name]
-      Object.assign(process.env, before)
-    }
-  }
+  const serve = () => serveFrom(t, s3, place)
   return { first, second, s3, place, command, serve }
 }
 
