@@ -22,8 +22,7 @@ const BASES = Buffer.from('ACGT')
 const LINE_BASES = 60
 const LINES_PER_RECORD = 1_000_000
 
-/** Bytes of the file. */
-export const MEMBER_BYTES = 256 * 1024 ** 2
+const MEMBER_BYTES = 256 * 1024 ** 2
 
 /** Makes the folder unless it is there. */
 export function memberArchive() {

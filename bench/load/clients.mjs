@@ -44,7 +44,12 @@ function startClient(job, core) {
   const result = new Promise((done, failed) => {
     child.once('error', failed).once('close', code => {
       if (code === 0) done(JSON.parse(output.split('\n')[1]))
-      else failed(new Error(`a client of ${job.path} failed: ${/\w*(?:Error|Answer): .*/.exec(errors)?.[0] ?? errors}`))
+      else
+        failed(
+          new Error(
+            `a client of ${job.path} failed: ${/\w*(?:Error|Answer): .*/.exec(errors)?.[0] ?? errors}`,
+          ),
+        )
     })
   })
   const ready = new Promise(done => {

@@ -53,12 +53,18 @@ export class Connection {
       const end = error => {
         const settle = this.#settle
         this.#settle = undefined
-        const reason = error ?? this.#broken ?? new WrongAnswer(`${this.#target.path} ends after ${this.#at} bytes`)
+        const reason =
+          error ??
+          this.#broken ??
+          new WrongAnswer(`${this.#target.path} ends after ${this.#at} bytes`)
         this.#broken = reason
         settle?.failed(reason)
         failed(reason)
       }
-      this.#socket.once('connect', done).once('error', end).once('close', () => end())
+      this.#socket
+        .once('connect', done)
+        .once('error', end)
+        .once('close', () => end())
       this.#socket.setTimeout(SILENCE_MS, () =>
         this.#socket.destroy(new WrongAnswer(`${this.#target.path} does not go on`)),
       )

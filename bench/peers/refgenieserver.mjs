@@ -12,7 +12,14 @@ export async function startRefgenieserver({ config, folder, core, accessLog = fa
     {
       name: 'refgenieserver',
       program: PYTHON,
-      args: [resolve('bench/peers/start_refgenieserver.py'), 'serve', '-c', config, '-p', String(port)],
+      args: [
+        resolve('bench/peers/start_refgenieserver.py'),
+        'serve',
+        '-c',
+        config,
+        '-p',
+        String(port),
+      ],
       env: { ARCHIVES: folder, ACCESS_LOG: accessLog ? '1' : '0' },
       core,
       port,

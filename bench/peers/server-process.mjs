@@ -79,7 +79,8 @@ class ServerProcess {
 /**
  * Starts a server. `seconds` of the answer is the time from spawning to the first right answer.
  *
- * @param isRight - asks the URL; answers whether what came is right
+ * @param {{ name: string, program: string, args: readonly string[], port: number, env?: object, core?: number }} place - with a core it stays there
+ * @param {(url: string) => Promise<boolean>} isRight - asks the URL; answers whether what came is right
  * @throws Error when it ends, or does not answer rightly within five minutes
  */
 export async function startServer({ name, program, args, env, core, port }, isRight) {
@@ -97,16 +98,18 @@ export async function startServer({ name, program, args, env, core, port }, isRi
   child.once('error', error => {
     missing = error
   })
-  await Promise.race([once(child, 'spawn'), once(child, 'error').catch(() => undefined)])
+  await once(child, 'spawn').catch(() => undefined)
   if (missing !== undefined) throw new Error(`${name} did not start: ${missing.message}`)
   const server = new ServerProcess(child, `http://127.0.0.1:${port}`)
-  while (!(await isRight(server.url).catch(() => false))) {
+  for (let right = false; !right; ) {
+    right = await isRight(server.url).catch(() => false)
+    // Also when there was an answer: then it was somebody else's.
     if (server.hasEnded || performance.now() - began > START_MS) {
       server.kill()
       running.delete(server)
       throw new Error(`${name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`)
     }
-    await wait(ASK_EVERY_MS)
+    if (!right) await wait(ASK_EVERY_MS)
   }
   server.seconds = (performance.now() - began) / 1000
   return server

@@ -2,8 +2,9 @@
 import { largeArchive } from '../inputs/large-archive.mjs'
 import { bodyOf, demandDigest } from '../measure/guard.mjs'
 import { inTurn } from '../measure/run-scenario.mjs'
-import { HAND_OFF_PREFIX, startNginx } from '../peers/nginx.mjs'
+import { handOffFlags, startHandOff } from '../peers/nginx-hand-off.mjs'
 import { offers } from '../peers/refdepot.mjs'
+import { freePort } from '../peers/server-process.mjs'
 import { download, largeTarget, startLarge } from './large-servers.mjs'
 
 const LEAST_OF_PLAIN = 0.97
@@ -12,13 +13,21 @@ const DOWNLOADS = 6
 const SIDES = ['ours', 'nginx']
 const measure = 'rate'
 
+/** Without this, bytes that ours sends through nginx could pass for a hand-off. */
+async function demandHandOff(url) {
+  const answer = await fetch(url, { headers: { 'X-Sendfile-Type': 'X-Accel-Redirect' } })
+  await answer.body?.cancel()
+  if (!answer.headers.has('x-accel-redirect')) throw new Error(`${url} is not handed over`)
+}
+
 async function prepare(servers) {
   if (!offers('--sendfile')) throw new Error('refdepot serve has no --sendfile')
   const input = largeArchive()
-  const flags = ['--sendfile', `x-accel-redirect=${HAND_OFF_PREFIX}`]
-  const { ours } = await startLarge(servers, input, ['ours'], { flags, handsOver: true })
-  const nginx = await startNginx(
-    { folder: input.folder, before: ours.server.port },
+  const report = await freePort()
+  const { ours } = await startLarge(servers, input, ['ours'], { flags: handOffFlags(report) })
+  await demandHandOff(ours.server.url + input.archivePath)
+  const nginx = await startHandOff(
+    { folder: input.folder, before: ours.server.port, report },
     async url => (await bodyOf(url + input.attrsPath)).length > 0,
   )
   servers.push(nginx)

@@ -24,7 +24,11 @@ export const scenario = {
       over: 'nginx',
       least: LEAST_OF_NGINX,
     },
-    { label: 'most memory of all server processes, MB', measure: 'resident', most: MOST_RESIDENT_MB },
+    {
+      label: 'most memory of all server processes, MB',
+      measure: 'resident',
+      most: MOST_RESIDENT_MB,
+    },
     {
       label: 'rate of the slowest client / the median one',
       measure: 'slowest',
