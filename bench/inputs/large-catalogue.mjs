@@ -1,6 +1,15 @@
 // Writes a synthetic archive folder: GENOMES genomes x 10 assets x 2 tags, every archive a hard link to a file of the same 4 KiB.
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { WORK } from '../places.mjs'
 
@@ -38,6 +47,12 @@ export function largeCatalogue(genomes) {
     lastPath: `/v3/assets/attrs/${last}/fasta`,
     lastAssetDigest: assetDigest(last, 'fasta', 'default'),
   }
+}
+
+/** Removes the digests that a check has left beside the archives, so that the next one has all of its work again. */
+export function forgetDigests(folder) {
+  for (const name of readdirSync(folder, { recursive: true }))
+    if (name.endsWith('.digests.json')) rmSync(join(folder, name))
 }
 
 function writeCatalogue(folder, config, genomes) {

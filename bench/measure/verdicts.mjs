@@ -1,7 +1,11 @@
 // From samples to what was promised: ratios of the runs, their median, best and worst, met or MISSED.
 
-/** The middle of some numbers; of two middle ones the worse is not known here, so the upper. */
-export const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+/** The middle of some numbers; between the two middle ones of an even count. */
+export const median = numbers => {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const half = sorted.length / 2
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2
+}
 
 /** The number below which 99 % of some numbers are. */
 export const p99 = numbers => {

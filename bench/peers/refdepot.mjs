@@ -7,7 +7,7 @@ import { bodyOf } from '../measure/guard.mjs'
 import { MAIN, WORK } from '../places.mjs'
 import { freePort, startServer } from './server-process.mjs'
 
-const CHECK_MS = 600_000
+const CHECK_MS = 1_800_000
 
 let help
 /** Whether `refdepot serve` knows a flag. */

@@ -1,5 +1,5 @@
 // From spawning the process to its first right answer, over 20,000 archives: with nothing kept from before (cold), and again (warm).
-import { largeCatalogue } from '../inputs/large-catalogue.mjs'
+import { forgetDigests, largeCatalogue } from '../inputs/large-catalogue.mjs'
 import { inTurn } from '../measure/run-scenario.mjs'
 import { checked, freshState, startRefdepot } from '../peers/refdepot.mjs'
 import { startRefgenieserver } from '../peers/refgenieserver.mjs'
@@ -15,6 +15,7 @@ const GENOMES = 1000
 const MEASURES = {
   async ours(input, note) {
     const place = { config: input.config, state: freshState('start-up') }
+    forgetDigests(input.folder)
     for (const kind of ['cold', 'warm']) {
       const server = await startRefdepot(place, knowsLast(input))
       try {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { writeResult } from '../../bench/measure/results.mjs'
 import { inTurn, isGood, runScenario } from '../../bench/measure/run-scenario.mjs'
-import { judge, p99, verdictLine } from '../../bench/measure/verdicts.mjs'
+import { judge, median, p99, verdictLine } from '../../bench/measure/verdicts.mjs'
 import { freePort, startServer } from '../../bench/peers/server-process.mjs'
 
 const SAMPLES = { rate: { ours: [30, 10, 60], nginx: [50, 50, 50] } }
@@ -43,6 +43,8 @@ t.test('what is missing or no number is no verdict', async t => {
   t.throws(() => judge(RATE, { rate: { ours: [1, 2], nginx: [1] } }), /1 of nginx/)
   t.throws(() => judge(RATE, { rate: { ours: [1], nginx: [0] } }), /no ratios/)
   t.throws(() => judge(RATE, { rate: { ours: [0], nginx: [1] } }), /no ratios/)
+  t.equal(median([3, 1, 2]), 2)
+  t.equal(median([4, 1, 2, 3]), 2.5, 'neither the better nor the worse of two counts')
   t.throws(() => p99([]), /nothing/)
   t.equal(p99(Array.from({ length: 200 }, (_, i) => i + 1)), 198)
 })
