@@ -26,7 +26,11 @@ import { join, resolve } from 'node:path'
 import { constants, deflateRawSync } from 'node:zlib'
 import { deflate } from 'libdeflate'
 import { BLOCK_PLAIN, blockOf, storedBlock } from '../dist/archive/block-gzip.js'
-import { compressSegment, SEGMENT_PLAIN } from '../dist/archive/content-compression.js'
+import {
+  compressSegment,
+  SEGMENT_PACKED,
+  SEGMENT_PLAIN,
+} from '../dist/archive/content-compression.js'
 
 const DIR = resolve(process.env.BENCH_DIR ?? 'bench/.work/archiver')
 const SHAPES = join(DIR, 'shapes')
@@ -284,11 +288,13 @@ function ruled(blocks, length, { ways, tolerance, looks }) {
 
 /** What refdepot makes of it. */
 function refdepot(plain) {
-  compressSegment(plain.subarray(0, 4 * BLOCK_PLAIN))
+  const into = Buffer.alloc(SEGMENT_PACKED)
+  compressSegment(plain.subarray(0, 4 * BLOCK_PLAIN), into)
   let size = 0
   const began = process.cpuUsage()
   for (let start = 0; start < plain.length; start += SEGMENT_PLAIN) {
-    size += compressSegment(plain.subarray(start, start + SEGMENT_PLAIN)).packed.length
+    for (const length of compressSegment(plain.subarray(start, start + SEGMENT_PLAIN), into))
+      size += length
   }
   return { size, rate: plain.length / 1e6 / seconds(began) }
 }

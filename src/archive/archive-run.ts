@@ -1,8 +1,9 @@
 /**
  * A run of the archiver: packs tags and publishes them.
  *
- * Tags are packed one after the other (each uses all threads); while one is packed, the views of the one before are hashed. What is
- * ready is published in groups: each publication rewrites the config, which is large where there are many archives.
+ * Several tags are under way at a time: small ones are packed side by side, of large ones one (it uses all threads), while those before it are
+ * flushed and their views hashed. What a run does and writes is in the order of the plan all the same. What is ready is published in groups:
+ * each publication rewrites the config, which is large where there are many archives.
  */
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -19,16 +20,28 @@ import type { Move } from './publish.ts'
 import { publishArchives } from './publish-archives.ts'
 import type { ReadyTag } from './ready-tag.ts'
 import type { ArchivedTag } from './server-record.ts'
+import { Shares } from './shares.ts'
 import { type PackedTag, packTag, stageTag } from './stage-archive.ts'
 
-/** The rest of the work on a tag; in an object, so that a function can answer it without waiting for it. */
-interface Finishing {
-  readonly done: Promise<void>
-}
+// Tags under way for each thread: reading, flushing and renaming of small ones takes longer than packing them.
+const TAGS_PER_JOB = 3
+// Tags that are packed side by side have so many bytes together, or it is only one: more files at a time would only make the disk seek.
+const SIDE_BY_SIDE = 32 * 1024 * 1024
 
 // A publication is due after so many milliseconds, and never takes more than a tenth of the time.
 const PUBLISH_AFTER_MS = 2000
 const PUBLISH_SHARE = 10
+
+/** Takes what is ready of a tag to the next publication. */
+type Ready = () => void
+
+/** The work on a tag that was begun. */
+interface Begun {
+  /** It is packed, or that has failed. */
+  readonly packed: Promise<unknown>
+  readonly learnt: Promise<void>
+  readonly ready: Promise<Ready | undefined>
+}
 
 /** Finds the files of a tag; `scratch` is a folder it may unpack into. */
 export type Prepare = (entry: CatalogueEntry, scratch: string) => Promise<ReadyTag>
@@ -51,6 +64,7 @@ export class ArchiveRun {
   readonly #folder: string
   readonly #ready: Prepare
   readonly #pool: ArchivePool
+  readonly #packing = new Shares(SIDE_BY_SIDE)
   #moves: Move[] = []
   #records: ArchivedTag[] = []
   #removals: string[] = []
@@ -93,17 +107,33 @@ export class ArchiveRun {
   }
 
   async #packAll(): Promise<void> {
-    let finishing: Finishing = { done: Promise.resolve() }
+    const most = this.#pool.jobs * TAGS_PER_JOB
+    const under: Promise<unknown>[] = []
+    const waits: Promise<void>[] = []
+    let [learnt, kept]: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
     try {
       for (const planned of this.#plan.tags) {
         this.#options.signal?.throwIfAborted()
-        if (planned.action === 'skip') this.#skip(planned)
-        else finishing = await this.#begin(planned, finishing)
+        if (planned.action === 'skip') {
+          this.#skip(planned)
+          continue
+        }
+        const work = this.#begin(planned, learnt as Promise<void>)
+        learnt = work.learnt
+        kept = Promise.all([kept, work.ready]).then(([, ready]) => this.#keep(ready))
+        under.push(work.packed, kept)
+        waits.push(kept)
+        // Whoever awaits them comes later; until then a failure is nobody's.
+        for (const step of [work.packed, learnt, work.ready, kept]) step?.catch(() => {})
+        if (waits.length >= most) {
+          await waits.shift()
+          under.splice(0, 2)
+        }
       }
-      await finishing.done
+      await kept
     } catch (error) {
-      // Stopped, but what is ready is kept.
-      await finishing.done.catch(() => {})
+      // Stopped, but what is ready is kept, and nothing goes on behind it.
+      await Promise.allSettled(under)
       if (this.#moves.length > 0) await this.#publish()
       throw error
     }
@@ -119,21 +149,23 @@ export class ArchiveRun {
     if (warn) this.#say({ event: 'warning', archive: nameOfEntry(entry), message: reason })
   }
 
-  /** Packs a tag; answers the rest of the work, which goes on while the next one is packed. */
-  async #begin(planned: PlannedTag, before: Finishing): Promise<Finishing> {
-    const { entry } = planned
-    let done: Promise<void>
-    if (planned.archive !== undefined) {
-      done = this.#addViews(entry, planned.archive, planned.reason)
-    } else {
-      const packed = await this.#pack(entry)
-      done = packed === undefined ? Promise.resolve() : this.#finish(packed)
+  /**
+   * Begins the work on a tag: packing, then what takes its turn, since other tags are named by it, then what is put beside the archive.
+   *
+   * @param before - the tags before it were packed, and what they say of their genomes is known
+   */
+  #begin(planned: PlannedTag, before: Promise<void>): Begun {
+    const { entry, archive, reason } = planned
+    if (archive !== undefined) {
+      const ready = before.then(() => this.#addViews(entry, archive, reason))
+      return { packed: ready, learnt: before, ready }
     }
-    await before.done
-    await this.#publishIfDue()
-    // Whoever awaits it comes later; until then a failure is nobody's.
-    done.catch(() => {})
-    return { done }
+    const packed = this.#pack(entry)
+    const learnt = Promise.all([packed, before]).then(([done]) => {
+      if (done !== undefined) learnCollection(this.#plan.collections, done.index)
+    })
+    const ready = Promise.all([packed, learnt]).then(([done]) => done && this.#finish(done))
+    return { packed, learnt, ready }
   }
 
   async #pack(entry: CatalogueEntry): Promise<PackedTag | undefined> {
@@ -141,38 +173,48 @@ export class ArchiveRun {
     try {
       const folder = join(this.#folder, this.#next())
       const ready = await this.#ready(entry, `${folder}-files`)
-      this.#say({ event: 'begin', archive, bytes: ready.tree.size })
-      const packed = await packTag(ready, folder, {
-        pool: this.#pool,
-        onProgress: bytes => this.#say({ event: 'progress', archive, bytes }),
-        ...(this.#options.signal && { signal: this.#options.signal }),
+      return await this.#packing.with(ready.tree.size, async () => {
+        this.#options.signal?.throwIfAborted()
+        this.#say({ event: 'begin', archive, bytes: ready.tree.size })
+        return packTag(ready, folder, {
+          pool: this.#pool,
+          onProgress: bytes => this.#say({ event: 'progress', archive, bytes }),
+          ...(this.#options.signal && { signal: this.#options.signal }),
+        })
       })
-      learnCollection(this.#plan.collections, packed.index)
-      return packed
     } catch (error) {
       this.#failed(entry, error as Error)
       return undefined
     }
   }
 
-  async #finish(packed: PackedTag): Promise<void> {
+  async #finish(packed: PackedTag): Promise<Ready | undefined> {
     const { entry } = packed
     const archive = nameOfEntry(entry)
     try {
       const index = await this.#withViews(entry, packed.archive, packed.index)
       const staged = await stageTag(this.#target, packed, index, this.#options.legacyFiles === true)
-      for (const message of staged.warnings) this.#say({ event: 'warning', archive, message })
-      this.#moves.push(...staged.moves)
-      this.#removals.push(...packed.ready.removals)
-      this.#records.push(this.#recordOf(packed, index))
-      this.#summary.archived += 1
-      this.#summary.plainBytes += packed.assetSize
-      this.#summary.packedBytes += index.archive.size
-      const sizes = { bytes: packed.assetSize, packed: index.archive.size }
-      this.#say({ event: 'archived', archive, ...sizes })
+      return () => {
+        for (const message of staged.warnings) this.#say({ event: 'warning', archive, message })
+        this.#moves.push(...staged.moves)
+        this.#removals.push(...packed.ready.removals)
+        this.#records.push(this.#recordOf(packed, index))
+        this.#summary.archived += 1
+        this.#summary.plainBytes += packed.assetSize
+        this.#summary.packedBytes += index.archive.size
+        const sizes = { bytes: packed.assetSize, packed: index.archive.size }
+        this.#say({ event: 'archived', archive, ...sizes })
+      }
     } catch (error) {
       this.#failed(entry, error as Error)
+      return undefined
     }
+  }
+
+  /** Takes what is ready to the next publication. */
+  async #keep(ready: Ready | undefined): Promise<void> {
+    ready?.()
+    await this.#publishIfDue()
   }
 
   /** Views that became possible in this run: the FASTA of a genome may have been archived after other assets. */
@@ -181,7 +223,8 @@ export class ArchiveRun {
       const collection = this.#plan.collections.get(entry.genome.digest)
       if (archive === undefined || this.#completed.has(archive.path)) continue
       if (collection === archive.index.views.v4?.sequence_collection) continue
-      await this.#addViews(entry, archive, 'its genome has sequences now')
+      const ready = await this.#addViews(entry, archive, 'its genome has sequences now')
+      ready?.()
     }
   }
 
@@ -189,18 +232,21 @@ export class ArchiveRun {
     entry: CatalogueEntry,
     { path, index }: { path: string; index: MemberIndex },
     reason: string,
-  ): Promise<void> {
+  ): Promise<Ready | undefined> {
     try {
       const count = this.#next()
       this.#completed.add(path)
       const completed = await this.#withViews(entry, path, index)
       const prepared = join(this.#folder, `${count}${INDEX_SUFFIX}`)
       await writeFile(prepared, formatIndex(completed), { flush: true })
-      this.#moves.push({ from: prepared, to: path + INDEX_SUFFIX })
-      this.#summary.views += 1
-      this.#say({ event: 'views', archive: nameOfEntry(entry), reason })
+      return () => {
+        this.#moves.push({ from: prepared, to: path + INDEX_SUFFIX })
+        this.#summary.views += 1
+        this.#say({ event: 'views', archive: nameOfEntry(entry), reason })
+      }
     } catch (error) {
       this.#failed(entry, error as Error)
+      return undefined
     }
   }
 

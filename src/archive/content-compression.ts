@@ -19,13 +19,8 @@ const SEGMENT_BLOCKS = 64
 /** Plain bytes of a segment, a whole number of blocks; the last one of a file may be shorter. */
 export const SEGMENT_PLAIN = SEGMENT_BLOCKS * BLOCK_PLAIN
 
-/** A compressed segment. */
-export interface PackedSegment {
-  /** The blocks, one after the other. */
-  readonly packed: Uint8Array<ArrayBuffer>
-  /** Length of each block in bytes. */
-  readonly sizes: readonly number[]
-}
+/** Bytes that the blocks of a segment have at most: each tells its length in 16 bits. */
+export const SEGMENT_PACKED = SEGMENT_BLOCKS * 65_536
 
 /** The ways to compress with what an index says of them: an archive can be explained years later. */
 export const COMPRESSORS = {
@@ -71,8 +66,11 @@ interface PackedBlock {
   readonly ratio: number
 }
 
-/** Compresses a segment of a file into blocks. */
-export function compressSegment(plain: Buffer): PackedSegment {
+/**
+ * Compresses a segment of a file into blocks, which are put into memory of at least {@link SEGMENT_PACKED} bytes, one after the other.
+ * Answers the length of each.
+ */
+export function compressSegment(plain: Buffer, into: Uint8Array): number[] {
   const blocks: Buffer[] = []
   let choice: Choice | undefined
   let previous: { plain: Buffer; block: Buffer } | undefined
@@ -92,27 +90,25 @@ export function compressSegment(plain: Buffer): PackedSegment {
     blocks.push(made.block)
     previous = { plain: part, block: made.block }
   }
-  return { packed: joined(blocks), sizes: blocks.map(block => block.length) }
+  return joined(blocks, into)
 }
 
-/** A segment in stored blocks: its bytes depend on no compressor, so anybody can make them again of the file. */
-export function storeSegment(plain: Buffer): PackedSegment {
+/** As {@link compressSegment}, in stored blocks: they depend on no compressor, so anybody can make them again of the file. */
+export function storeSegment(plain: Buffer, into: Uint8Array): number[] {
   const blocks: Buffer[] = []
   for (let start = 0; start < plain.length; start += BLOCK_PLAIN) {
     blocks.push(storedBlock(plain.subarray(start, start + BLOCK_PLAIN)))
   }
-  return { packed: joined(blocks), sizes: blocks.map(block => block.length) }
+  return joined(blocks, into)
 }
 
-/** In memory of its own, so that it can be given to another thread without a copy. */
-function joined(blocks: readonly Buffer[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(blocks.reduce((sum, block) => sum + block.length, 0))
+function joined(blocks: readonly Buffer[], into: Uint8Array): number[] {
   let at = 0
   for (const block of blocks) {
-    whole.set(block, at)
+    into.set(block, at)
     at += block.length
   }
-  return whole
+  return blocks.map(block => block.length)
 }
 
 function drifted(ratio: number, sampled: number): boolean {

@@ -36,10 +36,12 @@ async function packedSize({ source, size }: SourceEntry, pool: SegmentPacker): P
   const file = await open(source, 'r')
   try {
     const plain = await samplesOf(file, size)
-    const memory = new ArrayBuffer(plain.length)
-    Buffer.from(memory).set(plain)
-    const { packed } = await pool.compress(memory, plain.length)
-    return (packed.length / plain.length) * size
+    const segment = await pool.memory.take()
+    segment.plain.set(plain)
+    const sizes = await pool
+      .compress(segment, plain.length)
+      .finally(() => pool.memory.give(segment))
+    return (sizes.reduce((sum, length) => sum + length, 0) / plain.length) * size
   } finally {
     await file.close()
   }

@@ -1,22 +1,13 @@
 /** Reads the files that go into an archive. */
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { SourceChanged, SourceRefused } from '../domain/archiving-errors.ts'
-import { FastaScan } from '../genomics/fasta-scan.ts'
-import { type FastaColumns, fastaColumnsOf } from './member-index.ts'
 import type { SourceEntry } from './source-tree.ts'
 
-// Files by these names that begin with '>' are scanned for their sequences.
-const FASTA_NAME = /\.(?:fa|fasta|fna|ffn|frn|faa|fas|mfa)$/i
-
-/** Reads one file from begin to end, hashes it, and notices when it changes meanwhile. */
+/** Reads one file from begin to end, and notices when it changes meanwhile. */
 export class MemberReader {
   readonly #source: SourceEntry
-  readonly #md5 = createHash('md5')
-  readonly #sha256 = createHash('sha256')
   #file: FileHandle | undefined
-  #fasta: FastaScan | undefined
   #position = 0
 
   constructor(source: SourceEntry) {
@@ -42,28 +33,11 @@ export class MemberReader {
       filled += bytesRead
       this.#position += bytesRead
     }
-    if (
-      this.#position === buffer.length &&
-      FASTA_NAME.test(this.#source.path) &&
-      buffer[0] === 0x3e
-    ) {
-      this.#fasta = new FastaScan()
-    }
-    this.#md5.update(buffer)
-    this.#sha256.update(buffer)
-    this.#fasta?.write(buffer)
   }
 
   /** Makes sure that what was read is the file, whole, as it was at the beginning. */
   async end(): Promise<void> {
     await this.#mustBeUnchanged()
-  }
-
-  /** Digests of what was read, and what is known of its sequences. */
-  facts(): { md5: string; sha256: string; fasta?: FastaColumns } {
-    const fasta = this.#fasta && fastaColumnsOf(this.#fasta.end())
-    const digests = { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') }
-    return fasta === undefined ? digests : { ...digests, fasta }
   }
 
   /** Lets go of the file; calling it twice is harmless. */

@@ -1,34 +1,30 @@
 /**
  * Packs the files of a tag into an archive and its member index, in one pass over the files.
  *
- * Files are read and hashed here, segment by segment, and compressed by the threads of the pool; blocks are written in the order of
- * the files, whatever thread ends first. Memory holds a few segments, however large the files are.
+ * Files are read here, segment by segment, into memory that all threads see. While one segment is read, others are compressed and hashed by the
+ * threads of the pool and written, in the order of the files, whatever thread ends first. Memory holds a few segments, however large the files are.
  */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { ArchiveDigest, ChunkDigests } from './archive-digest.ts'
-import { packedHeaders, stepsOf, storedNaming } from './archive-layout.ts'
-import type { CompressAnswer } from './archive-worker.ts'
-import { blockChecksums, EOF_BLOCK } from './block-gzip.ts'
+import { legacyNaming, storedNaming } from './archive-layout.ts'
+import { ArchiveOutput, type LaneMaker, type Sink } from './archive-output.ts'
+import { EOF_BLOCK } from './block-gzip.ts'
 import { COMPRESSORS, SEGMENT_PLAIN, storeSegment } from './content-compression.ts'
-import {
-  CHUNK_SIZE,
-  encodeBlocks,
-  encodeChecksums,
-  type IndexEntry,
-  type IndexFile,
-  type MemberIndex,
-} from './member-index.ts'
+import { type Lane, type LaneKind, laneHere } from './digest-lane.ts'
+import type { IndexEntry, IndexFile, MemberIndex } from './member-index.ts'
 import { MemberReader } from './member-reader.ts'
+import { PackedFile } from './packed-file.ts'
+import { type Segment, SegmentMemory } from './segment-memory.ts'
 import type { SourceEntry, SourceTree } from './source-tree.ts'
+import { UnderWay } from './under-way.ts'
 
-/** What makes blocks of segments: the threads of an `ArchivePool`, or a plain function. */
+/** What makes blocks of segments and digests of both: the threads of an `ArchivePool`, or this thread. */
 export interface SegmentPacker {
-  /** Segments that are worked on at a time. */
-  readonly jobs: number
-  /** Takes the first `length` bytes of a piece of memory, which belongs to it until the answer brings it back. */
-  compress(memory: ArrayBuffer, length: number): Promise<CompressAnswer>
+  readonly memory: SegmentMemory
+  /** Compresses the first plain bytes of a segment; answers the lengths of the blocks in it. */
+  compress(segment: Segment, length: number): Promise<number[]>
+  lane<K extends LaneKind>(kind: K): Lane<K>
 }
 
 /** What is packed, and how it is called. */
@@ -47,6 +43,8 @@ export interface PackOrder extends PackNames {
   /** Absolute path of the archive to write; it must not exist. */
   readonly path: string
   readonly pool: SegmentPacker
+  /** Names of the genome: the digests of the archive as API v1 and v2 serve it come with the archive. */
+  readonly aliases?: readonly string[]
 }
 
 /** An archive that nobody writes: its files lie loose in a store. */
@@ -56,7 +54,7 @@ export interface LooseOrder extends PackNames {
 }
 
 /**
- * Writes an archive to disk, flushed, and answers its index without digests of views.
+ * Writes an archive to disk, flushed, and answers its index, without the view of refgenie 1.x: that one is named by digests of the content.
  *
  * @throws SourceChanged, SourceRefused; an error of the file system when the archive cannot be written
  */
@@ -67,8 +65,8 @@ export async function packArchive(order: PackOrder): Promise<MemberIndex> {
     0o644,
   )
   try {
-    const packing = new Packing(order, order.pool, (bytes, at) => writeWhole(output, bytes, at))
-    const index = await packing.run()
+    const sink: Sink = (bytes, at) => writeWhole(output, bytes, at)
+    const index = await new Packing(order, { pool: order.pool, sink }).run(order.aliases)
     await output.sync()
     return index
   } finally {
@@ -82,19 +80,18 @@ export async function packArchive(order: PackOrder): Promise<MemberIndex> {
  * @throws SourceChanged, SourceRefused
  */
 export async function packLoose(order: LooseOrder): Promise<MemberIndex> {
-  const packing = new Packing(order, STORING, async () => {})
-  const index = await packing.run()
+  const index = await new Packing(order, { pool: storing(), sink: async () => {} }, true).run()
   return { ...index, compressors: { stored: COMPRESSORS.stored }, loose: order.loose }
 }
 
 // Storing is a copy and a checksum: giving it to a thread would cost more.
-const STORING: SegmentPacker = {
-  jobs: 1,
-  compress: async (memory, length) => ({ ...storeSegment(Buffer.from(memory, 0, length)), memory }),
+function storing(): SegmentPacker {
+  return {
+    memory: new SegmentMemory(2),
+    compress: async ({ plain, packed }, length) => storeSegment(plain.subarray(0, length), packed),
+    lane: laneHere,
+  }
 }
-
-/** Takes the next bytes of the archive, which begin at a position of it. */
-type Sink = (bytes: Uint8Array, position: number) => Promise<void>
 
 async function writeWhole(output: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
@@ -104,77 +101,88 @@ async function writeWhole(output: FileHandle, bytes: Uint8Array, position: numbe
   }
 }
 
+// What is smaller is hashed sooner than a thread is told of it.
+const HASHED_HERE = 1024 * 1024
+
 class Packing {
   readonly #order: PackNames
   readonly #pool: SegmentPacker
   readonly #sink: Sink
   readonly #loose: boolean
-  readonly #digest = new ArchiveDigest()
-  readonly #chunks = new ChunkDigests()
-  readonly #memory: ArrayBuffer[] = []
-  /** Writes that wait for their blocks, in the order of the archive. */
-  readonly #pending: (() => Promise<void>)[] = []
-  #position = 0
+  readonly #under = new UnderWay()
+  readonly #files: PackedFile[] = []
 
-  constructor(order: PackNames, pool: SegmentPacker, sink: Sink) {
+  constructor(order: PackNames, to: { pool: SegmentPacker; sink: Sink }, loose = false) {
     this.#order = order
-    this.#pool = pool
-    this.#sink = sink
-    this.#loose = pool === STORING
+    this.#pool = to.pool
+    this.#sink = to.sink
+    this.#loose = loose
   }
 
-  async run(): Promise<MemberIndex> {
+  async run(aliases: readonly string[] = []): Promise<MemberIndex> {
     const { genome, asset, tag, tree } = this.#order
     // The layout needs sizes and names only; where the blocks are is filled in while they are written.
     const entries = tree.entries.map(draftOf)
-    const sources = new Map(tree.entries.map(entry => [entry.path, entry]))
-    for (const step of stepsOf({ entries, genome }, storedNaming(tag))) {
-      await this.#enqueue(() => this.#write(packedHeaders(step)))
-      if (step.file !== undefined)
-        await this.#pack(step.file, sources.get(step.file.path) as SourceEntry)
-    }
-    while (this.#pending.length > 0) await this.#pending.shift()?.()
-    for (const entry of entries) if (entry.type === 'file' && entry.size === 0) emptyFile(entry)
-    return {
-      format: 'refdepot-member-index',
-      version: 1,
-      archive: { ...this.#digest.end(), chunk_size: CHUNK_SIZE, chunks: this.#chunks.end() },
-      compressors: COMPRESSORS,
-      genome,
-      asset,
-      tag,
-      entries,
-      views: { legacy: {} },
-      replaces: [],
+    const output = new ArchiveOutput({
+      index: { entries, genome },
+      stored: storedNaming(tag),
+      views: aliases.map(alias => legacyNaming(asset, alias)),
+      lane: this.#lanesFor(tree.size),
+      sink: this.#sink,
+    })
+    try {
+      await this.#packAll(output)
+      const { archive, views } = await output.end()
+      for (const entry of entries) if (entry.type === 'file' && entry.size === 0) emptyFile(entry)
+      return {
+        format: 'refdepot-member-index',
+        version: 1,
+        archive,
+        compressors: COMPRESSORS,
+        genome,
+        asset,
+        tag,
+        entries,
+        views: { legacy: Object.fromEntries(views.map((view, i) => [aliases[i] as string, view])) },
+        replaces: [],
+      }
+    } finally {
+      output.drop()
     }
   }
 
-  /** Reads a file whole, gives its segments to the pool and leaves the writes in the queue. */
-  async #pack(file: IndexFile, source: SourceEntry): Promise<void> {
+  async #packAll(output: ArchiveOutput): Promise<void> {
+    const sources = new Map(this.#order.tree.entries.map(entry => [entry.path, entry]))
+    try {
+      for (const [number, { file }] of output.steps.entries()) {
+        void this.#under.inOrder(async () => output.headers(number))
+        if (file !== undefined)
+          await this.#pack(output, file, sources.get(file.path) as SourceEntry)
+      }
+    } finally {
+      // Also after a failure: until then threads use memory that belongs to others next.
+      await this.#under.settled()
+      for (const file of this.#files) file.drop()
+    }
+    this.#under.demandSound()
+  }
+
+  /** Reads a file whole and gives its segments to the pool; what follows goes on while others are read. */
+  async #pack(output: ArchiveOutput, file: IndexFile, source: SourceEntry): Promise<void> {
     const reader = new MemberReader(source)
-    const packed: PackedFile = { sizes: [], gz: createHash('sha256') }
-    if (this.#loose) packed.checksums = []
-    await this.#enqueue(async () => {
-      file.start = this.#position
+    const packed = new PackedFile(file, this.#lanesFor(source.size), this.#loose)
+    this.#files.push(packed)
+    void this.#under.inOrder(async () => {
+      file.start = output.position
+      return []
     })
     try {
       await reader.open()
       for (let left = source.size; left > 0; ) {
         this.#order.signal?.throwIfAborted()
-        const memory = this.#memory.pop() ?? new ArrayBuffer(SEGMENT_PLAIN)
+        this.#under.demandSound()
         const length = Math.min(SEGMENT_PLAIN, left)
-        await reader.read(Buffer.from(memory, 0, length))
-        const answer = this.#pool.compress(memory, length)
-        // Whoever waits for it comes later; until then a failure is nobody's.
-        answer.catch(() => {})
-        await this.#enqueue(async () => {
-          const segment = await answer
-          this.#memory.push(segment.memory)
-          packed.gz.update(segment.packed)
-          for (const size of segment.sizes) packed.sizes.push(size)
-          packed.checksums?.push(...blockChecksums(segment.packed, segment.sizes))
-          await this.#write(segment.packed)
-        })
+        await this.#packSegment(output, packed, reader, length)
         this.#order.onProgress?.(length)
         left -= length
       }
@@ -182,29 +190,43 @@ class Packing {
     } finally {
       await reader.close()
     }
-    await this.#enqueue(async () => finish(file, reader, packed, this.#position))
+    void this.#under.inOrder(async () => {
+      file.end = output.position
+      this.#files.splice(this.#files.indexOf(packed), 1)
+      return [packed.end()]
+    })
   }
 
-  /** Queues a write; when enough segments are under way, the first one is waited for. */
-  async #enqueue(write: () => Promise<void>): Promise<void> {
-    this.#pending.push(write)
-    while (this.#pending.length > this.#pool.jobs * 2 + 2) await this.#pending.shift()?.()
+  async #packSegment(
+    output: ArchiveOutput,
+    file: PackedFile,
+    reader: MemberReader,
+    length: number,
+  ): Promise<void> {
+    const segment = await this.#pool.memory.take()
+    const plain = segment.plain.subarray(0, length)
+    try {
+      await reader.read(plain)
+    } catch (error) {
+      this.#pool.memory.give(segment)
+      throw error
+    }
+    const compressed = this.#pool.compress(segment, length)
+    const written = this.#under.inOrder(async () => {
+      const sizes = await compressed
+      const packed = segment.packed.subarray(
+        0,
+        sizes.reduce((sum, size) => sum + size, 0),
+      )
+      return [file.blocks(packed, sizes), ...output.blocks(packed)]
+    })
+    const used = [compressed, written, ...file.plain(plain)]
+    void this.#under.beside(used).then(() => this.#pool.memory.give(segment))
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    this.#digest.update(bytes)
-    this.#chunks.update(bytes)
-    await this.#sink(bytes, this.#position)
-    this.#position += bytes.length
+  #lanesFor(size: number): LaneMaker {
+    return size <= HASHED_HERE ? laneHere : kind => this.#pool.lane(kind)
   }
-}
-
-/** What is gathered of a file while its segments come back. */
-interface PackedFile {
-  readonly sizes: number[]
-  /** Of the blocks; only for archives that lie loose. */
-  checksums?: number[]
-  readonly gz: Hash
 }
 
 function draftOf(entry: SourceEntry): IndexEntry {
@@ -231,12 +253,4 @@ function emptyFile(file: IndexFile): void {
   file.sha256 = createHash('sha256').update(nothing).digest('hex')
   file.md5 = createHash('md5').update(nothing).digest('hex')
   file.gz_sha256 = createHash('sha256').update(EOF_BLOCK).digest('hex')
-}
-
-function finish(file: IndexFile, reader: MemberReader, packed: PackedFile, end: number): void {
-  Object.assign(file, reader.facts())
-  file.end = end
-  file.blocks = encodeBlocks(packed.sizes)
-  if (packed.checksums !== undefined) file.crc32 = encodeChecksums(packed.checksums)
-  file.gz_sha256 = packed.gz.update(EOF_BLOCK).digest('hex')
 }

@@ -51,7 +51,8 @@ export async function packTag(
   await mustFit(folder, tree, tools.pool)
   const archive = join(folder, archiveName(entry))
   const names = { genome: entry.genome.digest, asset: entry.asset.name, tag: entry.tag.name }
-  const packed = await packArchive({ ...names, tree, path: archive, ...tools })
+  const { aliases } = entry.genome
+  const packed = await packArchive({ ...names, aliases, tree, path: archive, ...tools })
   const index = { ...packed, replaces: [...ready.replaces] }
   if (!sameTree(tree, await readSourceTree(place))) throw new SourceChanged(tree.root)
   const warnings = digestWarnings(entry, index)

@@ -30,22 +30,23 @@ function jsonView(): EventView {
 const LINE_MS = 10_000
 
 function lineView(): EventView {
-  let done = 0
-  let total = 0
+  const open = new Map<string, { done: number; readonly total: number }>()
   let told = Date.now()
   const say = (line: string) => process.stderr.write(`${line}\n`)
   return {
     onEvent: event => {
       if (event.event === 'begin') {
-        done = 0
-        total = event.bytes
+        open.set(event.archive, { done: 0, total: event.bytes })
         say(`packing ${event.archive} (${formatSize(event.bytes)})`)
       } else if (event.event === 'progress') {
-        done += event.bytes
+        const found = open.get(event.archive)
+        if (found === undefined) return
+        found.done += event.bytes
         if (Date.now() - told < LINE_MS) return
         told = Date.now()
-        say(`packing ${event.archive}: ${Math.floor((done / total) * 100)} %`)
+        say(`packing ${event.archive}: ${Math.floor((found.done / found.total) * 100)} %`)
       } else {
+        if (event.event === 'archived' || event.event === 'failed') open.delete(event.archive)
         const line = lineOf(event)
         if (line !== undefined) say(line)
       }

@@ -273,10 +273,12 @@ t.test('orders of a pool that is stopped fail, and so does one whose archive is 
   // A thread that is idle ends by itself, one that is busy is ended.
   await pool.stop()
   const stopped = new ArchivePool(1)
-  const orders = [1, 2].map(() => stopped.compress(new ArrayBuffer(4_000_000), 4_000_000))
+  const segments = await Promise.all([stopped.memory.take(), stopped.memory.take()])
+  const orders = segments.map(segment => stopped.compress(segment, 4_000_000))
   const failures = orders.map(order => t.rejects(order, { message: /stopped|ended/ }))
   await stopped.stop()
   await Promise.all(failures)
+  await t.rejects(stopped.lane('sha256').end(), { message: /stopped/ }, 'no thread starts again')
 })
 
 t.test('an archive that cannot fit is refused before it is begun', async t => {
