@@ -12,7 +12,6 @@ import { dataFolderOf, MARKER, NAME_RULE, storeFolderOf, titleOf } from '../doma
 import { DatasetDamaged, DatasetMissing, DatasetRefused } from '../domain/dataset-errors.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
-import { readAhead } from '../storage/read-ahead.ts'
 import type { Store } from '../storage/store.ts'
 import { changingData } from './data-folder.ts'
 import { differences, type ReadyFile } from './data-ready.ts'
@@ -184,5 +183,6 @@ async function* contentIn(
     const problem = object === undefined ? 'is missing' : 'has another size'
     throw new DatasetDamaged(titleOf(dataset), `${key} in the store is damaged: it ${problem}`)
   }
-  yield* readAhead(object)
+  if (file.size === 0) await object.close()
+  else yield* object.stream({ start: 0, end: file.size })
 }

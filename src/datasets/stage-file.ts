@@ -74,21 +74,11 @@ async function copyChecked(
   for await (const chunk of content) {
     size += chunk.length
     if (size > file.size) break
-    // The disk works while this thread hashes.
-    const written = writeWhole(handle, chunk, size - chunk.length)
     hash.update(chunk)
-    await written
+    await handle.writeFile(chunk)
     onBytes(chunk.length)
   }
   if (size === file.size && hash.digest('hex') === file.sha256) return
   const reason = `${file.path} is damaged: it is not the file of the digest that ${MARKER} names`
   throw new DatasetDamaged(subject, reason)
-}
-
-async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const left = bytes.length - done
-    const { bytesWritten } = await handle.write(bytes, done, left, position + done)
-    done += bytesWritten
-  }
 }
