@@ -4,7 +4,8 @@
  * Source of the rules: SAM specification §4.1, RFC 1951 and RFC 1952. Every gzip reader opens it; readers that know the blocks can start at
  * any of them. `docs/format.md` says how archives use it.
  */
-import { crc32, inflateRaw } from 'node:zlib'
+import { constants, crc32, inflateRaw } from 'node:zlib'
+import { inflateLetters } from './letter-stream.ts'
 
 /** Plain bytes a block holds at most: so many that a block of stored (not compressed) bytes still fits the 16-bit length field. */
 export const BLOCK_PLAIN = 65_280
@@ -26,6 +27,9 @@ export const EOF_BLOCK = Buffer.from(
   '1f8b08040000000000ff0600424302001b0003000000000000000000',
   'hex',
 )
+
+// What zlib takes for the length of a chunk of output.
+const LEAST_CHUNK = constants.Z_MIN_CHUNK
 
 // Magic, deflate, extra field; no time, no name; operating system unknown; 6 bytes extra: 'BC', length 2.
 const HEAD = Buffer.from('1f8b08040000000000ff060042430200', 'hex')
@@ -82,7 +86,9 @@ class BlockBroken extends Error {
 }
 
 /**
- * The plain bytes of one block, checked against its CRC-32 and length.
+ * The plain bytes of one block, checked against its CRC-32 and length; in memory of their own.
+ *
+ * Blocks without repeats are inflated here and now, in less time than a thread of the pool needs to be asked; others on such a thread.
  *
  * @throws BlockBroken when the bytes are no such block or do not match
  */
@@ -92,17 +98,21 @@ export async function inflateBlock(block: Buffer): Promise<Buffer> {
   if (block.compare(HEAD, 0, HEAD.length, 0, HEAD.length) !== 0 || length > BLOCK_PLAIN) {
     throw new BlockBroken('is no block of an archive')
   }
-  const plain = await inflated(data)
-  if (plain.length !== length || crc32(plain) !== block.readUInt32LE(block.length - 8)) {
+  const checksum = block.readUInt32LE(block.length - 8)
+  const letters = Buffer.allocUnsafeSlow(length)
+  if (inflateLetters(data, letters) && crc32(letters) === checksum) return letters
+  const plain = await inflated(data, length)
+  if (plain.length !== length || crc32(plain) !== checksum) {
     throw new BlockBroken('does not match its checksum')
   }
   return plain
 }
 
-/** On a thread of the pool, so that answers of other clients do not wait. */
-function inflated(data: Buffer): Promise<Buffer> {
+/** On a thread of the pool, so that answers of other clients do not wait; with room for all bytes, so that it is asked once. */
+function inflated(data: Buffer, length: number): Promise<Buffer> {
+  const chunkSize = Math.max(length + 1, LEAST_CHUNK)
   return new Promise((done, failed) => {
-    inflateRaw(data, { maxOutputLength: BLOCK_PLAIN }, (error, plain) => {
+    inflateRaw(data, { chunkSize, maxOutputLength: BLOCK_PLAIN }, (error, plain) => {
       if (error) failed(new BlockBroken(`cannot be inflated: ${error.message}`))
       else done(plain)
     })

@@ -114,7 +114,8 @@ function blocksPiece(files: LooseFiles, file: IndexFile): Piece {
   let checksums: Uint32Array | undefined
   return {
     length: file.end - file.start,
-    bytes: async range => {
+    grain: BLOCK_STORED,
+    read: async range => {
       checksums ??= blockChecksumsOf(file)
       const first = Math.floor(range.start / BLOCK_STORED)
       const origin = first * BLOCK_STORED
@@ -127,7 +128,7 @@ function blocksPiece(files: LooseFiles, file: IndexFile): Piece {
         if (crc32(part) !== checksums[first + blocks.length]) throw files.changed(file, start + at)
         blocks.push(storedBlock(part))
       }
-      return Buffer.concat(blocks).subarray(range.start - origin, range.end - origin)
+      return [Buffer.concat(blocks).subarray(range.start - origin, range.end - origin)]
     },
   }
 }
