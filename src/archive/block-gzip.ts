@@ -86,26 +86,43 @@ class BlockBroken extends Error {
 }
 
 /**
- * The plain bytes of one block, checked against its CRC-32 and length; in memory of their own.
+ * Inflates a block of letters into `plain`, here and now: in less time than a thread of the pool needs to be asked. Checked as in
+ * {@link inflateBlock}.
  *
- * Blocks without repeats are inflated here and now, in less time than a thread of the pool needs to be asked; others on such a thread.
+ * @returns false when it is no such block, or not of this length: {@link inflateBlock} knows what it is
+ */
+export function inflateNow(block: Buffer, plain: Buffer): boolean {
+  if (!isBlock(block) || block.readUInt32LE(block.length - 4) !== plain.length) return false
+  return (
+    inflateLetters(dataOf(block), plain) && crc32(plain) === block.readUInt32LE(block.length - 8)
+  )
+}
+
+/**
+ * The plain bytes of one block, checked against its CRC-32 and length.
  *
  * @throws BlockBroken when the bytes are no such block or do not match
  */
 export async function inflateBlock(block: Buffer): Promise<Buffer> {
-  const data = block.subarray(BLOCK_HEAD, block.length - BLOCK_TAIL)
+  if (!isBlock(block)) throw new BlockBroken('is no block of an archive')
   const length = block.readUInt32LE(block.length - 4)
-  if (block.compare(HEAD, 0, HEAD.length, 0, HEAD.length) !== 0 || length > BLOCK_PLAIN) {
-    throw new BlockBroken('is no block of an archive')
-  }
-  const checksum = block.readUInt32LE(block.length - 8)
-  const letters = Buffer.allocUnsafeSlow(length)
-  if (inflateLetters(data, letters) && crc32(letters) === checksum) return letters
-  const plain = await inflated(data, length)
-  if (plain.length !== length || crc32(plain) !== checksum) {
+  const plain = await inflated(dataOf(block), length)
+  if (plain.length !== length || crc32(plain) !== block.readUInt32LE(block.length - 8)) {
     throw new BlockBroken('does not match its checksum')
   }
   return plain
+}
+
+function isBlock(block: Buffer): boolean {
+  return (
+    block.length >= BLOCK_HEAD + BLOCK_TAIL &&
+    block.compare(HEAD, 0, HEAD.length, 0, HEAD.length) === 0 &&
+    block.readUInt32LE(block.length - 4) <= BLOCK_PLAIN
+  )
+}
+
+function dataOf(block: Buffer): Buffer {
+  return block.subarray(BLOCK_HEAD, block.length - BLOCK_TAIL)
 }
 
 /** On a thread of the pool, so that answers of other clients do not wait; with room for all bytes, so that it is asked once. */

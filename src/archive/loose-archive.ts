@@ -115,7 +115,7 @@ function blocksPiece(files: LooseFiles, file: IndexFile): Piece {
   return {
     length: file.end - file.start,
     grain: BLOCK_STORED,
-    read: async range => {
+    bytes: async range => {
       checksums ??= blockChecksumsOf(file)
       const first = Math.floor(range.start / BLOCK_STORED)
       const origin = first * BLOCK_STORED
@@ -128,7 +128,7 @@ function blocksPiece(files: LooseFiles, file: IndexFile): Piece {
         if (crc32(part) !== checksums[first + blocks.length]) throw files.changed(file, start + at)
         blocks.push(storedBlock(part))
       }
-      return [Buffer.concat(blocks).subarray(range.start - origin, range.end - origin)]
+      return Buffer.concat(blocks).subarray(range.start - origin, range.end - origin)
     },
   }
 }

@@ -84,6 +84,6 @@ export function contentPiece(
   return {
     length: file.size,
     grain: BLOCK_PLAIN,
-    read: (range, isPassing) => blocks.read(range, isPassing),
+    bytes: (range, isPassing) => blocks.read(range, isPassing),
   }
 }

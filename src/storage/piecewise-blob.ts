@@ -1,7 +1,7 @@
 /** A blob put together of ranges of a stored object, bytes made on demand, and other sources. */
 import type { Blob, BlobFacts } from './blob.ts'
 import { nextChunkSize } from './file-stream.ts'
-import { type NextPart, type Part, PiecewiseStream } from './piecewise-stream.ts'
+import { type NextPart, PiecewiseStream } from './piecewise-stream.ts'
 import type { ByteRange, StoredObject } from './store.ts'
 
 /** One piece of a blob. */
@@ -15,7 +15,7 @@ export interface Piece {
    *
    * @param isPassing - true for a part of something long that is read from begin to end: nobody will ask for it again soon
    */
-  read(range: ByteRange, isPassing: boolean): Promise<Part> | Part
+  bytes(range: ByteRange, isPassing: boolean): Promise<Buffer> | Buffer
 }
 
 /** What a piecewise blob cannot know of itself. */
@@ -63,15 +63,13 @@ export function piecewiseBlob(pieces: readonly Piece[], facts: PiecewiseFacts): 
 export function storedPiece(object: StoredObject, start: number, end: number): Piece {
   return {
     length: end - start,
-    read: async range => [
-      await object.bytes({ start: start + range.start, end: start + range.end }),
-    ],
+    bytes: range => object.bytes({ start: start + range.start, end: start + range.end }),
   }
 }
 
 /** Bytes that are made when they are asked for. */
 export function lazyPiece(length: number, make: () => Buffer): Piece {
-  return { length, read: range => [make().subarray(range.start, range.end)] }
+  return { length, bytes: range => make().subarray(range.start, range.end) }
 }
 
 /** End of each piece in the blob. */
@@ -92,13 +90,8 @@ function partsOf(pieces: readonly Piece[], ends: Float64Array, range: ByteRange)
   return () => {
     const together = takeTogether(cuts)
     if (together.length === 0) return undefined
-    return joined(together.map(({ piece, range }) => piece.read(range, isPassing)))
+    return Promise.all(together.map(({ piece, range }) => piece.bytes(range, isPassing)))
   }
-}
-
-async function joined(parts: readonly (Promise<Part> | Part)[]): Promise<Part> {
-  // One that fails must not leave others behind which nobody waits for.
-  return (await Promise.all(parts)).flat()
 }
 
 /** The next cuts, until they are as long as one read shall be. */

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { countStream, nextChunkSize } from './file-stream.ts'
 
 /** A part of a stream: the bytes in order, in as many buffers as they come in. */
-export type Part = readonly Buffer[]
+type Part = readonly Buffer[]
 
 /** Tells the next part that is not read yet; undefined behind the last one. */
 export type NextPart = () => Promise<Part> | undefined
