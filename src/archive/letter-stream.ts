@@ -119,16 +119,19 @@ class LetterStream {
     }
     const code = codeOf(first)
     const lengths = new Uint8Array(count)
+    let previous = 0
     for (let i = 0; i < count; ) {
       const symbol = this.#symbol(code)
       if (symbol < 0) return undefined
       if (symbol < 16) {
         lengths[i] = symbol
+        previous = symbol
         i += 1
       } else {
-        const value = symbol === 16 ? (lengths[i - 1] ?? 0) : 0
+        const value = symbol === 16 ? previous : 0
         const times = symbol === 18 ? this.#take(7) + 11 : this.#take(symbol === 16 ? 2 : 3) + 3
         lengths.fill(value, i, i + times)
+        previous = value
         i += times
       }
     }

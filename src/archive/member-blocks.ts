@@ -4,6 +4,7 @@ import type { ByteRange, StoredObject } from '../storage/store.ts'
 import type { BlockCache, Wanted } from './block-cache.ts'
 import { BLOCK_PLAIN, inflateBlock, inflateNow } from './block-gzip.ts'
 import { blockTable } from './block-table.ts'
+import { inflateTurn } from './inflate-turns.ts'
 import type { IndexFile } from './member-index.ts'
 
 // Where a block is inflated of which only a part is wanted.
@@ -78,6 +79,8 @@ export class MemberBlocks {
     const length = Math.min(BLOCK_PLAIN, this.#file.size - wanted.block * BLOCK_PLAIN)
     const isWhole = wanted.target.length === length
     const place = isWhole ? wanted.target : SCRATCH.subarray(0, length)
+    // A short range never waits behind those who read whole files.
+    if (isPassing) await inflateTurn()
     // Nothing is awaited before the bytes are copied: the next block goes to the same place.
     const plain = inflateNow(packed, place) ? place : await this.#inflated(packed, length)
     if (plain !== wanted.target) plain.copy(wanted.target, 0, wanted.start)
