@@ -4,7 +4,8 @@
  * Source of the rules: SAM specification §4.1, RFC 1951 and RFC 1952. Every gzip reader opens it; readers that know the blocks can start at
  * any of them. `docs/format.md` says how archives use it.
  */
-import { crc32, inflateRaw } from 'node:zlib'
+import { constants, crc32, inflateRaw } from 'node:zlib'
+import { inflateLetters } from './letter-stream.ts'
 
 /** Plain bytes a block holds at most: so many that a block of stored (not compressed) bytes still fits the 16-bit length field. */
 export const BLOCK_PLAIN = 65_280
@@ -26,6 +27,9 @@ export const EOF_BLOCK = Buffer.from(
   '1f8b08040000000000ff0600424302001b0003000000000000000000',
   'hex',
 )
+
+// What zlib takes for the length of a chunk of output.
+const LEAST_CHUNK = constants.Z_MIN_CHUNK
 
 // Magic, deflate, extra field; no time, no name; operating system unknown; 6 bytes extra: 'BC', length 2.
 const HEAD = Buffer.from('1f8b08040000000000ff060042430200', 'hex')
@@ -82,27 +86,50 @@ class BlockBroken extends Error {
 }
 
 /**
+ * Inflates a block of letters into `plain`, here and now: in less time than a thread of the pool needs to be asked. Checked as in
+ * {@link inflateBlock}.
+ *
+ * @returns false when it is no such block, or not of this length: {@link inflateBlock} knows what it is
+ */
+export function inflateNow(block: Buffer, plain: Buffer): boolean {
+  if (!isBlock(block) || block.readUInt32LE(block.length - 4) !== plain.length) return false
+  return (
+    inflateLetters(dataOf(block), plain) && crc32(plain) === block.readUInt32LE(block.length - 8)
+  )
+}
+
+/**
  * The plain bytes of one block, checked against its CRC-32 and length.
  *
  * @throws BlockBroken when the bytes are no such block or do not match
  */
 export async function inflateBlock(block: Buffer): Promise<Buffer> {
-  const data = block.subarray(BLOCK_HEAD, block.length - BLOCK_TAIL)
+  if (!isBlock(block)) throw new BlockBroken('is no block of an archive')
   const length = block.readUInt32LE(block.length - 4)
-  if (block.compare(HEAD, 0, HEAD.length, 0, HEAD.length) !== 0 || length > BLOCK_PLAIN) {
-    throw new BlockBroken('is no block of an archive')
-  }
-  const plain = await inflated(data)
+  const plain = await inflated(dataOf(block), length)
   if (plain.length !== length || crc32(plain) !== block.readUInt32LE(block.length - 8)) {
     throw new BlockBroken('does not match its checksum')
   }
   return plain
 }
 
-/** On a thread of the pool, so that answers of other clients do not wait. */
-function inflated(data: Buffer): Promise<Buffer> {
+function isBlock(block: Buffer): boolean {
+  return (
+    block.length >= BLOCK_HEAD + BLOCK_TAIL &&
+    block.compare(HEAD, 0, HEAD.length, 0, HEAD.length) === 0 &&
+    block.readUInt32LE(block.length - 4) <= BLOCK_PLAIN
+  )
+}
+
+function dataOf(block: Buffer): Buffer {
+  return block.subarray(BLOCK_HEAD, block.length - BLOCK_TAIL)
+}
+
+/** On a thread of the pool, so that answers of other clients do not wait; with room for all bytes, so that it is asked once. */
+function inflated(data: Buffer, length: number): Promise<Buffer> {
+  const chunkSize = Math.max(length + 1, LEAST_CHUNK)
   return new Promise((done, failed) => {
-    inflateRaw(data, { maxOutputLength: BLOCK_PLAIN }, (error, plain) => {
+    inflateRaw(data, { chunkSize, maxOutputLength: BLOCK_PLAIN }, (error, plain) => {
       if (error) failed(new BlockBroken(`cannot be inflated: ${error.message}`))
       else done(plain)
     })

@@ -114,6 +114,7 @@ function blocksPiece(files: LooseFiles, file: IndexFile): Piece {
   let checksums: Uint32Array | undefined
   return {
     length: file.end - file.start,
+    grain: BLOCK_STORED,
     bytes: async range => {
       checksums ??= blockChecksumsOf(file)
       const first = Math.floor(range.start / BLOCK_STORED)

@@ -1,10 +1,11 @@
 /** One file inside an archive as a blob: plain, as a ready `.gz`, and the indexes that go with it. */
-import { ArchiveDamaged } from '../domain/errors.ts'
 import { faiText } from '../genomics/fai.ts'
 import { type Blob, memoryBlob } from '../storage/blob.ts'
 import { lazyPiece, type Piece, piecewiseBlob, storedPiece } from '../storage/piecewise-blob.ts'
-import type { ByteRange, StoredObject } from '../storage/store.ts'
-import { BLOCK_PLAIN, EOF_BLOCK, inflateBlock } from './block-gzip.ts'
+import type { StoredObject } from '../storage/store.ts'
+import { BLOCKS, type BlockCache } from './block-cache.ts'
+import { BLOCK_PLAIN, EOF_BLOCK } from './block-gzip.ts'
+import { MemberBlocks } from './member-blocks.ts'
 import { blockOffsets, fastaFactsOf, type IndexFile, type MemberIndex } from './member-index.ts'
 
 /** An archive that was opened with its index. */
@@ -16,8 +17,12 @@ export interface IndexedArchive {
 const OCTETS = 'application/octet-stream'
 
 /** A file of an archive; ranges are located by the index and inflated on the way. */
-export function memberBlob({ object }: IndexedArchive, file: IndexFile): Blob {
-  return piecewiseBlob([contentPiece(object, file)], {
+export function memberBlob(
+  { object }: IndexedArchive,
+  file: IndexFile,
+  cache: BlockCache = BLOCKS,
+): Blob {
+  return piecewiseBlob([contentPiece(object, file, cache)], {
     mediaType: OCTETS,
     etag: file.sha256,
     digests: { sha256: file.sha256, md5: file.md5 },
@@ -65,38 +70,20 @@ export function faiBlob(file: IndexFile): Blob | undefined {
   return text === undefined ? undefined : memoryBlob(text, 'text/plain; charset=utf-8')
 }
 
-/** The content of a file as a piece of something larger. */
-export function contentPiece(object: StoredObject, file: IndexFile): Piece {
-  let offsets: Float64Array | undefined
-  return {
-    length: file.size,
-    bytes: range => {
-      offsets ??= blockOffsets(file)
-      return inflatedRange(object, file, offsets, range)
-    },
-  }
-}
-
-/** Reads the blocks that a range touches, and no others. */
-async function inflatedRange(
+/**
+ * The content of a file as a piece of something larger.
+ *
+ * @param cache - where blocks are kept that are asked for again and again
+ */
+export function contentPiece(
   object: StoredObject,
   file: IndexFile,
-  offsets: Float64Array,
-  range: ByteRange,
-): Promise<Buffer> {
-  const first = Math.floor(range.start / BLOCK_PLAIN)
-  const behind = Math.ceil(range.end / BLOCK_PLAIN)
-  const begin = offsets[first] as number
-  const packed = await object.bytes({ start: begin, end: offsets[behind] as number })
-  const blocks: Promise<Buffer>[] = []
-  for (let i = first; i < behind; i += 1) {
-    const start = (offsets[i] as number) - begin
-    blocks.push(inflateBlock(packed.subarray(start, (offsets[i + 1] as number) - begin)))
+  cache: BlockCache = BLOCKS,
+): Piece {
+  const blocks = new MemberBlocks(object, file, cache)
+  return {
+    length: file.size,
+    grain: BLOCK_PLAIN,
+    bytes: (range, isPassing) => blocks.read(range, isPassing),
   }
-  const plain = await Promise.all(blocks).catch(error => {
-    throw new ArchiveDamaged(`${object.key}: ${file.path} ${error.message}`)
-  })
-  const origin = first * BLOCK_PLAIN
-  const whole = plain.length === 1 ? (plain[0] as Buffer) : Buffer.concat(plain)
-  return whole.subarray(range.start - origin, range.end - origin)
 }

@@ -18,9 +18,14 @@ const DERIVED = [
 // Links that lead to links; more of them are a circle.
 const MOST_LINKS = 40
 
+type EntriesByPath = ReadonlyMap<string, IndexEntry>
+
+// As long as an index is kept: an asset may have 10,000 files, and one of them is asked for.
+const byPath = new WeakMap<MemberIndex, EntriesByPath>()
+
 /** The member a path means; undefined when there is none. The path may come from a request. */
 export function findMember(index: MemberIndex, path: string): FoundMember | undefined {
-  const entries = new Map(index.entries.map(entry => [entry.path, entry]))
+  const entries = entriesOf(index)
   const plain = fileAt(entries, path)
   if (plain !== undefined) return { file: plain, form: 'plain' }
   for (const [suffix, form] of DERIVED) {
@@ -31,11 +36,19 @@ export function findMember(index: MemberIndex, path: string): FoundMember | unde
   return undefined
 }
 
+function entriesOf(index: MemberIndex): EntriesByPath {
+  const known = byPath.get(index)
+  if (known !== undefined) return known
+  const entries = new Map(index.entries.map(entry => [entry.path, entry]))
+  byPath.set(index, entries)
+  return entries
+}
+
 function hasFai(file: IndexFile): boolean {
   return file.fasta !== undefined && file.fasta.fai_problem === undefined
 }
 
-function fileAt(entries: ReadonlyMap<string, IndexEntry>, asked: string): IndexFile | undefined {
+function fileAt(entries: EntriesByPath, asked: string): IndexFile | undefined {
   let path = asked
   for (let links = 0; links < MOST_LINKS; links += 1) {
     const entry = entries.get(path)
@@ -48,7 +61,7 @@ function fileAt(entries: ReadonlyMap<string, IndexEntry>, asked: string): IndexF
 }
 
 /** The path with the first link in it followed. */
-function followed(entries: ReadonlyMap<string, IndexEntry>, path: string): string | undefined {
+function followed(entries: EntriesByPath, path: string): string | undefined {
   const parts = path.split('/')
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const at = parts.slice(0, depth).join('/')

@@ -1,6 +1,6 @@
 /** A folder of the local disk as a store; nothing outside its roots can be reached, links resolved. */
 import { constants } from 'node:fs'
-import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { OutsideRoot, ShortRead, StorageFailed } from '../domain/errors.ts'
@@ -47,9 +47,12 @@ export class FileStore implements Store {
 
   async identify(key: string): Promise<Identity | undefined> {
     const path = this.pathOf(key)
-    const stats = await absentAsUndefined(stat(path), path)
+    // As in `open`: what is no link itself lies where its folder does, and that is believed for a while.
+    const own = await absentAsUndefined(lstat(path), path)
+    const isLink = own?.isSymbolicLink() === true
+    const stats = isLink ? await absentAsUndefined(stat(path), path) : own
     if (stats?.isFile() !== true) return undefined
-    await this.#mustBeInside(path)
+    await (isLink ? this.#mustBeInside(path) : this.#mustBeInside(dirname(path), true))
     return identityOf(stats)
   }
 

@@ -1,15 +1,21 @@
 /** A blob put together of ranges of a stored object, bytes made on demand, and other sources. */
-import { Readable } from 'node:stream'
 import type { Blob, BlobFacts } from './blob.ts'
-import { countStream, nextChunkSize } from './file-stream.ts'
+import { nextChunkSize } from './file-stream.ts'
+import { type NextPart, PiecewiseStream } from './piecewise-stream.ts'
 import type { ByteRange, StoredObject } from './store.ts'
 
 /** One piece of a blob. */
 export interface Piece {
   /** Bytes. */
   readonly length: number
-  /** Some of its bytes; `range` lies within the piece, 0-based and half-open. */
-  bytes(range: ByteRange): Promise<Buffer> | Buffer
+  /** Bytes that are made at once: cut at multiples of them, nothing is made twice. */
+  readonly grain?: number
+  /**
+   * Some of its bytes; `range` lies within the piece, 0-based and half-open.
+   *
+   * @param isPassing - true for a part of something long that is read from begin to end: nobody will ask for it again soon
+   */
+  bytes(range: ByteRange, isPassing: boolean): Promise<Buffer> | Buffer
 }
 
 /** What a piecewise blob cannot know of itself. */
@@ -18,6 +24,18 @@ export interface PiecewiseFacts extends BlobFacts {
   readonly modified?: Date
   /** Lets go of what the pieces are read from. */
   readonly close: () => Promise<void>
+}
+
+// Longer ranges are passing: keeping what they read would push out what is asked for again and again.
+const LONGEST_KEPT = 1024 * 1024
+
+// Small pieces are read together, so many at a time.
+const MOST_TOGETHER = 8
+
+/** A range of a piece. */
+interface Cut {
+  readonly piece: Piece
+  readonly range: ByteRange
 }
 
 /** A blob of pieces, one after the other; only pieces that a range touches are asked for bytes. */
@@ -30,20 +48,12 @@ export function piecewiseBlob(pieces: readonly Piece[], facts: PiecewiseFacts): 
     mediaType: facts.mediaType,
     digests: facts.digests ?? {},
     ...(facts.modified && { modified: facts.modified }),
-    stream: range => {
-      const body = Readable.from(chunksOf(pieces, ends, range), { objectMode: false })
-      const counted = countStream()
-      // A reader that leaves before the first byte never starts the generator, so its end cannot be relied on.
-      body.once('close', () => {
-        counted()
-        void facts.close()
-      })
-      return body
-    },
+    stream: range => new PiecewiseStream(partsOf(pieces, ends, range), facts.close),
     bytes: async range => {
-      const chunks: Buffer[] = []
-      for await (const chunk of chunksOf(pieces, ends, range)) chunks.push(chunk)
-      return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+      const next = partsOf(pieces, ends, range)
+      const all: Buffer[] = []
+      for (let part = next(); part !== undefined; part = next()) all.push(...(await part))
+      return all.length === 1 ? (all[0] as Buffer) : Buffer.concat(all)
     },
     close: facts.close,
   }
@@ -73,23 +83,51 @@ function endsOf(pieces: readonly Piece[]): Float64Array {
   return ends
 }
 
-async function* chunksOf(
+/** Reads a range in parts, each as large as the present number of streams allows. */
+function partsOf(pieces: readonly Piece[], ends: Float64Array, range: ByteRange): NextPart {
+  const cuts = cutsOf(pieces, ends, range)
+  const isPassing = range.end - range.start > LONGEST_KEPT
+  return () => {
+    const together = takeTogether(cuts)
+    if (together.length === 0) return undefined
+    return Promise.all(together.map(({ piece, range }) => piece.bytes(range, isPassing)))
+  }
+}
+
+/** The next cuts, until they are as long as one read shall be. */
+function takeTogether(cuts: Iterator<Cut>): Cut[] {
+  const together: Cut[] = []
+  for (let length = 0; length < nextChunkSize() && together.length < MOST_TOGETHER; ) {
+    const { value, done } = cuts.next()
+    if (done === true) break
+    together.push(value)
+    length += value.range.end - value.range.start
+  }
+  return together
+}
+
+function* cutsOf(
   pieces: readonly Piece[],
   ends: Float64Array,
   range: ByteRange,
-): AsyncGenerator<Buffer> {
+): Generator<Cut, void> {
   for (let i = firstBehind(ends, range.start); i < pieces.length; i += 1) {
     const piece = pieces[i] as Piece
     const begin = (ends[i] as number) - piece.length
     if (begin >= range.end) return
     const stop = Math.min(piece.length, range.end - begin)
     for (let at = Math.max(0, range.start - begin); at < stop; ) {
-      const end = Math.min(stop, at + nextChunkSize())
-      const chunk = await piece.bytes({ start: at, end })
-      if (chunk.length > 0) yield chunk
+      const end = Math.min(stop, cutBehind(at, piece.grain ?? 1))
+      yield { piece, range: { start: at, end } }
       at = end
     }
   }
+}
+
+/** Where to cut: at most the size of a read away, at a multiple of the grain, and at least one grain further. */
+function cutBehind(at: number, grain: number): number {
+  const furthest = Math.floor((at + nextChunkSize()) / grain) * grain
+  return furthest > at ? furthest : (Math.floor(at / grain) + 1) * grain
 }
 
 /** The first piece that ends behind a position. */
