@@ -44,6 +44,10 @@ export async function serveHandOff(
     throw new SettingInvalid('--sendfile', sendfile, wanted)
   }
   const [header, prefix = DEFAULT_PREFIX] = sendfile.split('=')
+  if (header === 'x-sendfile' && values['sendfile-report'] !== '') {
+    const wanted = 'no address: only nginx reports (--sendfile x-accel-redirect)'
+    throw new SettingInvalid('--sendfile-report', values['sendfile-report'], wanted)
+  }
   const reports = await reportsFor(values['sendfile-report'], logger)
   const handOff: HandOff = {
     header: header as HandOff['header'],

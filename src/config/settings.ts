@@ -190,7 +190,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_SENDFILE'],
     default: '',
     description:
-      'Has a trusted front proxy send files from the disk: x-accel-redirect (nginx; =/PREFIX of its internal location, /_refdepot without it) or x-sendfile (Apache); needs --trust-proxy (docs/performance.md)',
+      'Has a trusted front proxy send files from the disk: x-accel-redirect (nginx; =/PREFIX of its internal location, /_refdepot without it) or x-sendfile (Apache, lighttpd); needs --trust-proxy (docs/performance.md)',
     allowed: {
       pattern: /^(?:x-accel-redirect(?:=(?:\/[\w~-][\w.~-]*)+)?|x-sendfile)?$/,
       wording: 'x-accel-redirect, x-accel-redirect=/PREFIX or x-sendfile',
@@ -202,7 +202,7 @@ export const SETTINGS = [
     environment: ['REFDEPOT_SENDFILE_REPORT'],
     default: '',
     description:
-      'UDP address to which the front proxy reports what it has sent, such as 127.0.0.1:8514; without it what was handed over counts as sent',
+      'UDP address to which nginx reports what it has sent, such as 127.0.0.1:8514; without it what was handed over counts as sent',
     allowed: {
       pattern: /^(?:(?:[\w.-]+|\[[\da-f:.]+\]):\d{1,5})?$/i,
       wording: 'an address and a port such as 127.0.0.1:8514',

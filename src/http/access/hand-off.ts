@@ -24,7 +24,7 @@ export interface HandOff {
   /** Absolute path of the folder the proxy may read, links resolved. */
   readonly root: string
   readonly trusts: TrustsProxy
-  /** Transfers that the proxy tells the end of; without it what was handed over counts as sent. */
+  /** Transfers that nginx tells the end of; without it what was handed over counts as sent. */
   readonly transfers?: ProxyTransfers
 }
 
@@ -32,6 +32,8 @@ export interface HandOff {
 export interface ProxyOrder {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** Headers of the answer that the proxy works out itself. */
+  readonly leavesOut: readonly string[]
   /** Watches the transfer; the name it is reported by goes to the proxy. */
   watch(reply: FastifyReply, transfer: WatchedTransfer): void
 }
@@ -43,8 +45,13 @@ interface Planned {
   readonly boundary?: string
 }
 
-// Below this the proxy takes longer to open the file than we to send it (docs/performance.md).
-const WORTHWHILE_BYTES = 256 * 1024
+// Names the state of the file to nginx, which takes no headers along but those of its config.
+const STATE = 'x-refdepot-file'
+
+const OF_THE_BODY = ['content-range', 'content-length']
+
+// Below this it is no faster (docs/performance.md).
+const WORTHWHILE_BYTES = 64 * 1024
 
 // What nginx and we read alike. It neither merges ranges nor takes spaces.
 const PLAIN_RANGE = /^bytes=(?:\d{1,15}-\d{0,15}|-\d{1,15})$/i
@@ -69,11 +76,13 @@ export function orderFor(
   if (handOff === undefined || place === undefined || place.root !== handOff.root) return undefined
   if (!isData || !isPlain(request, plan) || !asksForIt(request, handOff)) return undefined
   const { header, prefix, root, transfers } = handOff
-  const names = { [header]: escaped(header === 'x-sendfile' ? root : prefix, place) }
-  const headers: Record<string, string> = { ...names, 'x-refdepot-file': stateOf(blob) }
+  const toNginx = header === 'x-accel-redirect'
   return {
-    status: header === 'x-sendfile' ? 200 : 421,
-    headers,
+    ...(toNginx
+      ? { status: 421, headers: { [header]: escaped(prefix, place), [STATE]: stateOf(blob) } }
+      : { status: 200, headers: { [header]: escaped(root, place) } }),
+    // nginx says of the whole file that it takes ranges, and keeps our word for a range of it.
+    leavesOut: toNginx && plan.status === 200 ? [...OF_THE_BODY, 'accept-ranges'] : OF_THE_BODY,
     watch: (reply, transfer) => {
       if (transfers === undefined) return countAtOnce(reply, transfer)
       const name = transfers.begin(transfer)
