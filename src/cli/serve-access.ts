@@ -8,6 +8,7 @@ import { listOf, type SettingValues } from '../config/settings.ts'
 import { parseDuration } from '../domain/duration.ts'
 import { parseScope, SCOPE_FORMS } from '../domain/rights.ts'
 import { type AccessControl, accessControl } from '../http/access/access-control.ts'
+import type { HandOff } from '../http/access/hand-off.ts'
 import type { SignedTokenSettings } from '../http/access/signed-token.ts'
 import type { StoreRedirects } from '../http/access/store-redirect.ts'
 import type { ByteBudget, LimitSettings } from '../http/access/transfer-limits.ts'
@@ -26,6 +27,7 @@ export interface AccessSurroundings {
   readonly home: string
   readonly logger: Logger
   readonly redirects: StoreRedirects | undefined
+  readonly handOff?: HandOff | undefined
 }
 
 /**
@@ -35,7 +37,7 @@ export interface AccessSurroundings {
  */
 export function serveAccess(
   values: SettingValues,
-  { home, logger, redirects }: AccessSurroundings,
+  { home, logger, redirects, handOff }: AccessSurroundings,
 ): AccessControl {
   const identityProvider = identityProviderOf(values)
   return accessControl({
@@ -51,6 +53,7 @@ export function serveAccess(
       logger.error({ err: error }, 'the audit cannot be written; it is tried again'),
     ...(identityProvider && { identityProvider }),
     ...(redirects && { redirects }),
+    ...(handOff && { handOff }),
   })
 }
 

@@ -9,6 +9,7 @@ import type { LazyState } from '../state/lazy-state.ts'
 import { EXIT } from './exit-codes.ts'
 import { serveAccess } from './serve-access.ts'
 import { checkInBackground, keepFresh, tell } from './serve-fresh.ts'
+import { serveHandOff } from './serve-sendfile.ts'
 import { type ServeFlags, serveSettings } from './serve-settings.ts'
 import { storeRedirects } from './serve-store.ts'
 import { serveUploads } from './serve-uploads.ts'
@@ -26,7 +27,9 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   const logger = pino({ level: values['log-level'] })
   const depot = await Depot.open(source)
   const redirects = await storeRedirects(values)
-  const access = serveAccess(values, { home: stateHome(source, depot), logger, redirects })
+  const sendfile = await serveHandOff(values, depot.current.store, logger)
+  const { handOff } = sendfile
+  const access = serveAccess(values, { home: stateHome(source, depot), logger, redirects, handOff })
   // Who is refused goes into the audit: a server that could not write it must not begin to serve what is controlled.
   if (depot.current.access.restricts) await openAtStart(access.state, logger)
   const uploads = await serveUploads({ values, depot, access, logger })
@@ -52,6 +55,7 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
     await app.close()
     stopWatching()
     await uploads?.stop()
+    sendfile.stop()
     await access.close()
     await depot.close()
   })

@@ -185,6 +185,30 @@ export const SETTINGS = [
     description: `Proxies whose X-Forwarded headers are believed: ${ADDRESS}`,
   },
   {
+    name: 'sendfile',
+    value: 'HEADER',
+    environment: ['REFDEPOT_SENDFILE'],
+    default: '',
+    description:
+      'Has a trusted front proxy send files from the disk: x-accel-redirect (nginx; =/PREFIX of its internal location, /_refdepot without it) or x-sendfile (Apache, lighttpd); needs --trust-proxy (docs/performance.md)',
+    allowed: {
+      pattern: /^(?:x-accel-redirect(?:=(?:\/[\w~-][\w.~-]*)+)?|x-sendfile)?$/,
+      wording: 'x-accel-redirect, x-accel-redirect=/PREFIX or x-sendfile',
+    },
+  },
+  {
+    name: 'sendfile-report',
+    value: 'HOST:PORT',
+    environment: ['REFDEPOT_SENDFILE_REPORT'],
+    default: '',
+    description:
+      'UDP address to which nginx reports what it has sent, such as 127.0.0.1:8514; without it what was handed over counts as sent',
+    allowed: {
+      pattern: /^(?:(?:[\w.-]+|\[[\da-f:.]+\]):\d{1,5})?$/i,
+      wording: 'an address and a port such as 127.0.0.1:8514',
+    },
+  },
+  {
     name: 'title',
     value: 'TEXT',
     environment: ['REFDEPOT_TITLE'],

@@ -3,7 +3,6 @@ import fastifyAccepts from '@fastify/accepts'
 import fastifyCookie from '@fastify/cookie'
 import fastifyCors from '@fastify/cors'
 import fastifyFormbody from '@fastify/formbody'
-import proxyAddr from '@fastify/proxy-addr'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { attendRequests } from './access/attendance.ts'
 import { callerOf } from './access/caller.ts'
@@ -30,6 +29,7 @@ import { systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { v1Routes, v2Routes } from './routes/v2.ts'
 import { v3Routes } from './routes/v3.ts'
+import { trustedProxies } from './trusted-proxies.ts'
 
 // Digests with prefixes, long file paths: the framework's 100 characters are too few.
 const LONGEST_PARAMETER = 4096
@@ -60,7 +60,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: trusting(settings.trustProxy),
+    trustProxy: trustedProxies(settings.trustProxy),
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
     rewriteUrl: request =>
       withoutToken(request, withoutBase(request.url ?? '/', settings.basePath)),
@@ -123,14 +123,6 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
   await documentRoutes(app, parts)
   return app
-}
-
-/** Whose X-Forwarded headers are believed. Who comes by a unix socket has no address: with any proxy trusted, it is the proxy. */
-function trusting(proxies: readonly string[]): false | ((address: string, hop: number) => boolean) {
-  if (proxies.length === 0) return false
-  const trusted = proxyAddr.compile([...proxies])
-  return (address: string | undefined, hop) =>
-    address === undefined ? hop === 0 : trusted(address, hop)
 }
 
 /** Links and tokens are rights by themselves, however they are spelled: whoever reads a log must not be able to use them. */

@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blob } from '../storage/blob.ts'
 import type { ByteRange } from '../storage/store.ts'
+import { orderFor, type ProxyOrder } from './access/hand-off.ts'
 import { placeInStore } from './access/store-redirect.ts'
 import { beginTransfer } from './access/transfer.ts'
 import { parseRange } from './byte-ranges.ts'
@@ -86,13 +87,15 @@ export async function deliver(
   const plan = planDelivery(request.headers, blob, options)
   const elsewhere = await placeInStore(request, blob, plan.ranges, options)
   if (elsewhere !== undefined) return redirect(reply, blob, elsewhere)
+  const order = orderFor(request, blob, plan, options.data === true)
+  if (order !== undefined) return handOver(request, reply, blob, plan, order)
   reply.code(plan.status).headers(plan.headers)
   if (request.method === 'HEAD' || plan.ranges.length === 0) {
     await blob.close()
     // A stream keeps the announced length: the framework would count the bytes of anything else.
     return reply.send(plan.status === 304 ? '' : Readable.from([]))
   }
-  await begin(request, reply, blob, plan, options)
+  if (options.data === true) await begin(request, reply, blob, plan)
   const [range] = plan.ranges
   if (plan.boundary === undefined && range !== undefined)
     return sendRange(request, reply, blob, range)
@@ -108,18 +111,33 @@ async function redirect(reply: FastifyReply, blob: Blob, location: string): Prom
     .send('')
 }
 
+/** Has the front proxy send the file: it gets the headers of the answer, but for those that it works out itself. */
+async function handOver(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  plan: DeliveryPlan,
+  order: ProxyOrder,
+): Promise<FastifyReply> {
+  await begin(request, reply, blob, plan, order)
+  await blob.close()
+  reply.code(order.status).headers(plan.headers).headers(order.headers)
+  for (const name of order.leavesOut) reply.removeHeader(name)
+  return reply.header('content-length', '0').send('')
+}
+
 /** Asks the budgets of the caller, for data only: lists and errors are always answered. */
 async function begin(
   request: FastifyRequest,
   reply: FastifyReply,
   blob: Blob,
   plan: DeliveryPlan,
-  options: DeliveryOptions,
+  order?: ProxyOrder,
 ): Promise<void> {
-  if (options.data !== true) return
   try {
     const { ranges, headers } = plan
-    beginTransfer(request, reply, blob, { ranges, bodyBytes: Number(headers['content-length']) })
+    const bodyBytes = Number(headers['content-length'])
+    beginTransfer(request, reply, blob, { ranges, bodyBytes, order })
   } catch (error) {
     await blob.close()
     throw error

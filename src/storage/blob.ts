@@ -1,7 +1,7 @@
 /** Everything that is served is a blob: bytes with a size, a strong ETag, digests, a media type and a time. */
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { ByteRange, StoredObject } from './store.ts'
+import type { ByteRange, FilePlace, StoredObject } from './store.ts'
 
 /** Digests of the whole content, in hex; only ones that were computed from the bytes. */
 interface ContentDigests {
@@ -21,6 +21,8 @@ export interface Blob {
   readonly digests: ContentDigests
   /** Key of the object of the store that has these bytes and no others; undefined for everything that is made. */
   readonly storedAs?: string
+  /** The file that has these bytes and no others, when it lies below the folder of its store. */
+  readonly place?: FilePlace
   /** The bytes of a range; lets go of the blob at the end. Fails when the bytes end early. */
   stream(range: ByteRange): Readable
   /** A short range in one piece. */
@@ -41,6 +43,7 @@ export interface BlobFacts {
 
 /** A stored object as a blob. */
 export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
+  const isStored = object.isMade !== true && facts.isMade !== true
   return {
     size: object.size,
     // As nginx does, and with the inode: a file that was swapped within a second still changes its tag.
@@ -50,7 +53,8 @@ export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
     mediaType: facts.mediaType,
     modified: new Date(object.modifiedMs),
     digests: facts.digests ?? {},
-    ...(object.isMade !== true && facts.isMade !== true && { storedAs: object.key }),
+    ...(isStored && { storedAs: object.key }),
+    ...(isStored && object.place !== undefined && { place: object.place }),
     stream: range => object.stream(range),
     bytes: range => object.bytes(range),
     close: () => object.close(),

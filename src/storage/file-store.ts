@@ -6,20 +6,32 @@ import type { Readable } from 'node:stream'
 import { OutsideRoot, ShortRead, StorageFailed } from '../domain/errors.ts'
 import { byCodePoint } from '../domain/text-order.ts'
 import { FileStream } from './file-stream.ts'
-import type { ByteRange, Identity, Listed, Store, StoredObject } from './store.ts'
+import type { ByteRange, FilePlace, Identity, Listed, Store, StoredObject } from './store.ts'
 
 // Answers of the kernel that mean "there is no such file"; everything else is a failure of the store.
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'])
 
+// NONBLOCK: opening a named pipe must not wait for a writer for ever.
+const WITHOUT_LINKS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 // A folder that was found to lie inside the roots is believed for this long: one realpath a second, not one a request.
 const TRUST_MS = 1000
+
+/** Where a path leads, links resolved. */
+interface Inside {
+  readonly real: string
+  /** The folder of the store. */
+  readonly root: string
+  /** When it was looked at, by `performance.now()`. */
+  readonly at: number
+}
 
 /** A folder of the local disk as a store. */
 export class FileStore implements Store {
   /** Absolute path of the folder. */
   readonly root: string
   readonly #allowed: readonly string[]
-  readonly #trusted = new Map<string, number>()
+  readonly #trusted = new Map<string, Inside>()
 
   /**
    * @param root - the folder; it need not exist yet
@@ -32,11 +44,12 @@ export class FileStore implements Store {
 
   async open(key: string): Promise<StoredObject | undefined> {
     const path = this.pathOf(key)
-    const file = await this.#openInside(path)
-    if (file === undefined) return undefined
+    const opened = await this.#openInside(path)
+    if (opened === undefined) return undefined
+    const { file, place } = opened
     try {
       const stats = await file.stat()
-      if (stats.isFile()) return new OpenFile(file, key, path, identityOf(stats))
+      if (stats.isFile()) return new OpenFile(file, { key, path, place }, identityOf(stats))
     } catch (error) {
       await file.close()
       throw new StorageFailed(path, error)
@@ -87,11 +100,13 @@ export class FileStore implements Store {
   }
 
   /** Opens without following a link in the last part; a link is followed only after its target was looked at. */
-  async #openInside(path: string): Promise<FileHandle | undefined> {
+  async #openInside(
+    path: string,
+  ): Promise<{ file: FileHandle; place: FilePlace | undefined } | undefined> {
     try {
-      await this.#mustBeInside(dirname(path), true)
-      // NONBLOCK: opening a named pipe must not wait for a writer for ever.
-      return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      const folder = await this.#mustBeInside(dirname(path), true)
+      const file = await open(path, WITHOUT_LINKS)
+      return { file, place: folder && placeOf(folder, basename(path)) }
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? ''
       if (ABSENT.has(code)) return undefined
@@ -100,26 +115,24 @@ export class FileStore implements Store {
     }
     const target = await this.#mustBeInside(path)
     if (target === undefined) return undefined
-    return absentAsUndefined(
-      open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-      path,
-    )
+    const file = await absentAsUndefined(open(target.real, WITHOUT_LINKS), path)
+    return file && { file, place: placeOf(target) }
   }
 
-  /** The real path, when it lies in a root; undefined when nothing is there. */
-  async #mustBeInside(path: string, remember = false): Promise<string | undefined> {
-    const now = performance.now()
-    if (remember && now - (this.#trusted.get(path) ?? Number.NEGATIVE_INFINITY) < TRUST_MS) {
-      return path
-    }
+  /** Where a path leads, when that lies in a root; undefined when nothing is there. */
+  async #mustBeInside(path: string, remember = false): Promise<Inside | undefined> {
+    const at = performance.now()
+    const known = remember ? this.#trusted.get(path) : undefined
+    if (known !== undefined && at - known.at < TRUST_MS) return known
     const real = await absentAsUndefined(realpath(path), path)
     if (real === undefined) return undefined
     const roots = await Promise.all(
       [this.root, ...this.#allowed].map(root => realpath(root).catch(() => root)),
     )
     if (!roots.some(root => isBelow(real, root))) throw new OutsideRoot(path)
-    if (remember) this.#trusted.set(path, now)
-    return real
+    const inside = { real, root: roots[0] as string, at }
+    if (remember) this.#trusted.set(path, inside)
+    return inside
   }
 }
 
@@ -134,20 +147,29 @@ export async function openFile(path: string): Promise<StoredObject> {
   return object
 }
 
+/** What a file was opened by, and where it lies. */
+interface FileNames {
+  readonly key: string
+  readonly path: string
+  readonly place: FilePlace | undefined
+}
+
 /** An open file; the handle keeps the bytes alive when the file is removed or replaced. */
 class OpenFile implements StoredObject {
   readonly key: string
   readonly size: number
   readonly modifiedMs: number
   readonly inode: string
+  readonly place?: FilePlace
   readonly #file: FileHandle
   readonly #path: string
   #closed = false
 
-  constructor(file: FileHandle, key: string, path: string, identity: Identity) {
+  constructor(file: FileHandle, { key, path, place }: FileNames, identity: Identity) {
     this.#file = file
     this.#path = path
     this.key = key
+    if (place !== undefined) this.place = place
     this.size = identity.size
     this.modifiedMs = identity.modifiedMs
     this.inode = identity.inode
@@ -179,6 +201,12 @@ class OpenFile implements StoredObject {
 
 function identityOf(stats: { size: number; mtimeMs: number; ino: number }): Identity {
   return { size: stats.size, modifiedMs: stats.mtimeMs, inode: String(stats.ino) }
+}
+
+/** The place of what lies below the folder of the store; undefined for what a link has led to elsewhere. */
+function placeOf({ real, root }: Inside, name = ''): FilePlace | undefined {
+  if (!isBelow(real, root)) return undefined
+  return { root, path: relative(root, join(real, name)).split(sep).join('/') }
 }
 
 function isBelow(path: string, root: string): boolean {

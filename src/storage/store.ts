@@ -17,12 +17,22 @@ export interface Identity {
   readonly inode: string
 }
 
+/** A file of the local disk by its true name. */
+export interface FilePlace {
+  /** Absolute path of the folder of the store, links resolved. */
+  readonly root: string
+  /** Path below it, with `/`; no part of it was a link when the file was opened. */
+  readonly path: string
+}
+
 /** An opened object: it stays readable, and stays the same bytes, when the name is given to something else. */
 export interface StoredObject extends Identity {
   /** The key it was opened by. */
   readonly key: string
   /** True for what is made of other objects when it is read: the store has nothing of this name. */
   readonly isMade?: true
+  /** Where it lies, when it is a file below the folder of its store. */
+  readonly place?: FilePlace
   /**
    * The bytes of a range, in order, with back-pressure. Ends the object when the last byte is read or the stream is destroyed.
    * The stream fails with ShortRead when the object ends early: it never ends as a short success.

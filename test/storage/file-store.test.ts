@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FileStore } from '../../src/storage/file-store.ts'
@@ -54,6 +54,33 @@ t.test('links are followed only inside the roots', async t => {
   for (const key of ['file', 'folder/x', 'folder/x']) {
     const object = await allowed.open(key)
     t.ok(object, key)
+    await object?.close()
+  }
+})
+
+t.test('an object says where it lies, links resolved; nothing of what lies elsewhere', async t => {
+  const folder = t.testdir({ real: { sub: { 'a b': '1' } }, volume: { x: '1' } })
+  const [real, volume] = [join(folder, 'real'), join(folder, 'volume')]
+  await symlink(real, join(folder, 'root'))
+  await symlink('sub', join(real, 'linked'))
+  await symlink('sub/a b', join(real, 'file'))
+  await symlink(join(volume, 'x'), join(real, 'away'))
+  await symlink(volume, join(real, 'far'))
+  await symlink(join(real, 'sub', 'a b'), join(volume, 'back'))
+  const store = new FileStore(join(folder, 'root'), [volume])
+  const root = await realpath(real)
+  const places: Record<string, string | undefined> = {
+    'sub/a b': 'sub/a b',
+    'linked/a b': 'sub/a b',
+    file: 'sub/a b',
+    'far/back': 'sub/a b',
+    away: undefined,
+    'far/x': undefined,
+  }
+  // The second time it is remembered where a folder lies.
+  for (const [key, path] of [...Object.entries(places), ...Object.entries(places)]) {
+    const object = await store.open(key)
+    t.same(object?.place, path === undefined ? undefined : { root, path }, key)
     await object?.close()
   }
 })

@@ -31,7 +31,7 @@ export async function sizedArchives(folder: string, sizes: Readonly<Record<strin
     const bytes = randomFillSync(Buffer.alloc(size))
     const md5 = createHash('md5').update(bytes).digest('hex')
     await writeFile(join(folder, T7, `${asset}__default.tgz`), bytes)
-    lines.push(`      ${asset}:`, `        tags:`)
+    lines.push(`      ${JSON.stringify(asset)}:`, `        tags:`)
     lines.push(`          default: {archive_digest: ${md5}, archive_size: ${size} B}`)
     digests[asset] = md5
   }

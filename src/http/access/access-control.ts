@@ -5,6 +5,7 @@ import { AuditTrail } from './audit-trail.ts'
 import { Authenticator } from './authenticator.ts'
 import { CredentialGate, type GateLimits } from './credential-gate.ts'
 import { DownloadCounts } from './download-counts.ts'
+import type { HandOff } from './hand-off.ts'
 import { type SignedTokenSettings, signedTokenCheck } from './signed-token.ts'
 import type { StoreRedirects } from './store-redirect.ts'
 import { type LimitSettings, TransferLimits } from './transfer-limits.ts'
@@ -20,6 +21,8 @@ export interface AccessControl {
   readonly trail: AuditTrail
   /** Sends callers to the store; undefined when every byte passes through here. */
   readonly redirects: StoreRedirects | undefined
+  /** Has a front proxy send files; undefined when every byte passes through here. */
+  readonly handOff: HandOff | undefined
   readonly counts: DownloadCounts
   /** Signs links. */
   linkKey(): Promise<Buffer>
@@ -42,6 +45,7 @@ export interface AccessOptions {
   readonly auditAddresses?: boolean
   readonly gate?: Partial<GateLimits>
   readonly redirects?: StoreRedirects
+  readonly handOff?: HandOff
   /** True to count downloads; those counted before are shown in any case. */
   readonly countDownloads?: boolean
   /** How long it may take to learn that a client has thrown away an answer, in ms. */
@@ -81,6 +85,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     limits: new TransferLimits(options.limits),
     trail,
     redirects: options.redirects,
+    handOff: options.handOff,
     counts,
     linkKey: async () => {
       const { linkSecret = '' } = options
@@ -89,6 +94,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     },
     linkLifetime: options.linkLifetime ?? ONE_DAY,
     close: async () => {
+      options.handOff?.transfers?.close()
       await trail.close()
       await counts.close()
       await state.close()

@@ -4,6 +4,7 @@ import type { Blob } from '../../storage/blob.ts'
 import type { ByteRange } from '../../storage/store.ts'
 import type { AccessControl } from './access-control.ts'
 import { accessOf, addressOf, type Caller, callerOf } from './caller.ts'
+import type { ProxyOrder } from './hand-off.ts'
 import { type BlobSubject, subjectOf } from './visible-folder.ts'
 
 /** What is about to be sent of a blob. */
@@ -11,6 +12,8 @@ export interface Sending {
   readonly ranges: readonly ByteRange[]
   /** Bytes of the whole body; more than those of the ranges when it says where each of them lies. */
   readonly bodyBytes: number
+  /** Set when a front proxy sends them. */
+  readonly order?: ProxyOrder | undefined
 }
 
 const transfers = new WeakSet<FastifyRequest>()
@@ -45,10 +48,13 @@ export function beginTransfer(
   }
   const subject = subjectOf(blob)
   const ended = subject && endOf(request, access, subject, { ...sending, size: blob.size })
-  whenClosed(request, reply, sending.bodyBytes, (bodySent, whole) => {
+  const { bodyBytes, order } = sending
+  const done = (bodySent: number, whole: boolean) => {
     transfer.end(bodySent)
     ended?.(bodySent, whole)
-  })
+  }
+  if (order === undefined) whenClosed(request, reply, bodyBytes, done)
+  else order.watch(reply, { bodyBytes, done, release: () => transfer.end(bytes) })
   if (subject?.controlled !== true) return
   access.trail.note({ actor: caller.name, action: 'read', subject: subject.name, address })
 }
@@ -58,14 +64,14 @@ function endOf(
   request: FastifyRequest,
   { counts }: AccessControl,
   { archive, view }: BlobSubject,
-  { ranges, size }: Sending & { readonly size: number },
+  { ranges, size, order }: Sending & { readonly size: number },
 ): (bodySent: number, whole: boolean) => void {
   const address = addressOf(request)
   const asker = accountOf(callerOf(request)) ?? address
   const agent = request.headers['user-agent'] ?? ''
   const beganAt = Date.now()
   // The connection of a proxy tells nothing of the client, and some proxies break every one that they need no more.
-  const direct = address === (request.socket.remoteAddress ?? '')
+  const direct = order === undefined && address === (request.socket.remoteAddress ?? '')
   // Who asks on for more on a connection has got what came before.
   counts.unsettled.settle(request.socket)
   return (bodySent, whole) => {

@@ -1,14 +1,15 @@
-/** A real nginx with the config of docker/nginx.conf; only addresses and folders are those of the test. */
+/** A real nginx with the configs of docker/; only addresses and folders are those of the test. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { freePort } from '../free-port.ts'
 
 const CONFIG = 'docker/nginx.conf'
+const SENDFILE_CONFIG = 'docker/nginx-sendfile.conf'
 const ACCESS_LOG = 'access.log'
 const START_MS = 20_000
 
@@ -59,12 +60,67 @@ export async function frontProxy(
   replicas: readonly number[],
   change = (config: string) => config,
 ): Promise<FrontProxy> {
+  return startNginx(t, async (folder, port) => {
+    const config = await nginxConfig({ folder, port, replicas })
+    return change(await readFile(config, 'utf8'))
+  })
+}
+
+/** Starts the nginx that sends the files itself; answers when refdepot answers through it. */
+export async function sendfileProxy(t: Test, places: SendfilePlaces): Promise<FrontProxy> {
+  return startNginx(t, (folder, port) => sendfileConfig({ ...places, folder, port }))
+}
+
+/** Where the config of a hand-off in a test differs from the one that is deployed. */
+export interface SendfilePlaces {
+  /** Port of refdepot, and the one where it takes reports. */
+  readonly server: number
+  readonly reports: number
+  /** Folder that nginx sends from. */
+  readonly archives: string
+  /** Of the config, for the proof that a setting does something. */
+  readonly change?: (config: string) => string
+}
+
+/**
+ * The text of the config of a hand-off with the places of a test.
+ *
+ * @throws Error when a place is not in the config any more
+ */
+export async function sendfileConfig(
+  places: SendfilePlaces & { readonly folder: string; readonly port: number },
+): Promise<string> {
+  const { server, reports, archives, folder, port, change = text => text } = places
+  const found: Readonly<Record<string, string>> = {
+    '/tmp/': `${folder}/`,
+    '/dev/stdout': `${folder}/${ACCESS_LOG}`,
+    // Archives of a test may lie where nobody else gets to.
+    'worker_processes auto;': `worker_processes 2; user ${userInfo().username};`,
+    'listen 8080;': `listen 127.0.0.1:${port};`,
+    'refdepot:8080': `127.0.0.1:${server}`,
+    'refdepot:8514': `127.0.0.1:${reports}`,
+    'alias /genomes/;': `alias "${archives}/";`,
+    'from=/genomes;': `"from=${archives}";`,
+  }
+  let text = await readFile(SENDFILE_CONFIG, 'utf8')
+  for (const [place, own] of Object.entries(found)) {
+    if (!text.includes(place)) throw new Error(`${SENDFILE_CONFIG} has no ${place}`)
+    text = text.replaceAll(place, own)
+  }
+  return change(text)
+}
+
+/** Starts nginx with a config that is made for a folder and a port. */
+async function startNginx(
+  t: Test,
+  make: (folder: string, port: number) => Promise<string>,
+): Promise<FrontProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'refdepot-nginx-'))
   // Started by root, its workers are somebody else.
   await chmod(folder, 0o755)
   const port = await freePort()
-  const config = await nginxConfig({ folder, port, replicas })
-  await writeFile(config, change(await readFile(config, 'utf8')))
+  const config = join(folder, 'nginx.conf')
+  await writeFile(config, await make(folder, port))
   const child = spawn('nginx', ['-p', folder, '-c', config, '-g', 'daemon off;'])
   let errors = ''
   for (const stream of [child.stdout, child.stderr]) {
