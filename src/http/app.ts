@@ -13,6 +13,7 @@ import { visibleReport } from './access/visible-report.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
+import { COMPILERS } from './compilers.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { registerRefgenie } from './refgenie-route.ts'
@@ -67,6 +68,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // A proxy may send a request over a connection it kept in the moment a replica begins to stop: it is answered, and the connection ends.
     return503OnClosing: false,
+    schemaController: { compilersFactory: COMPILERS },
   })
   const generationFor: RouteParts['generationFor'] = request =>
     access.view(depot.current, callerOf(request).rights)
@@ -79,7 +81,6 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     downloadReport: (request, query) =>
       visibleReport(access.counts, generationFor(request).catalogue, query),
   }
-  app.setSerializerCompiler(() => data => JSON.stringify(data))
   const known = knownPaths(app)
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat()) appParts.onRoute?.(name, url)
@@ -119,7 +120,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     done()
   })
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
-  await documentRoutes(app, parts)
+  documentRoutes(app, parts)
   return app
 }
 

@@ -1,15 +1,10 @@
 /** The OpenAPI document and its readers. */
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
 import fastifySwagger from '@fastify/swagger'
-import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { json } from './answers.ts'
 import type { RouteParts } from './app-settings.ts'
 import { deliver } from './deliver.ts'
+import { PAGE_FILES, pageFiles, READER_SCRIPT } from './page-files.ts'
 import { SHARED_SCHEMAS } from './schemas.ts'
 
 // The peer's, which clients may show; native and server routes stand beside them.
@@ -21,9 +16,6 @@ const TAGS = [
   { name: 'Native', description: 'Genomes, assets and their files, for people and programs alike' },
   { name: 'Server', description: 'Health and facts of this server' },
 ]
-
-const STATIC_FOLDER = fileURLToPath(new URL('./pages/static/', import.meta.url))
-const READER = 'rapidoc-min.js'
 
 /** Makes the app collect its routes for the document; before the routes are registered. */
 export async function collectDocument(app: FastifyInstance, parts: RouteParts): Promise<void> {
@@ -90,7 +82,7 @@ export function adminDocument(app: FastifyInstance): object {
 }
 
 /** Registers the document, its two readers and the files of the pages. */
-export async function documentRoutes(app: FastifyInstance, parts: RouteParts): Promise<void> {
+export function documentRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { basePath } = parts.settings
   app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
     deliver(request, reply, documentBlob(app)),
@@ -98,27 +90,14 @@ export async function documentRoutes(app: FastifyInstance, parts: RouteParts): P
   app.get('/openapi-admin.json', { schema: { hide: true } }, (request, reply) =>
     deliver(request, reply, json(adminDocument(app))),
   )
-  await app.register(fastifyStatic, {
-    root: STATIC_FOLDER,
-    prefix: '/static/',
-    decorateReply: true,
-    index: false,
-  })
-  app.get(`/static/${READER}`, { schema: { hide: true } }, (_request, reply) =>
-    reply.sendFile(READER, readerFolder()),
-  )
+  const files = pageFiles(app, basePath)
+  for (const path of PAGE_FILES) app.get(path, { schema: { hide: true } }, files)
   app.get('/redoc', { schema: { hide: true } }, (_request, reply) =>
     reply
       .header('content-security-policy', READER_POLICY)
       .type('text/html; charset=utf-8')
       .send(readerPage(basePath)),
   )
-  await app.register(fastifySwaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { deepLinking: true },
-    ...(basePath !== '' && { indexPrefix: basePath }),
-  })
 }
 
 // The reader builds styles and a worker of its own; nothing comes from elsewhere.
@@ -136,17 +115,11 @@ function documentBlob(app: FastifyInstance): ReturnType<typeof json> {
   return blob
 }
 
-/** The build copies the reader beside the pages; from sources it lies in the development dependency. */
-function readerFolder(): string {
-  if (existsSync(join(STATIC_FOLDER, READER))) return STATIC_FOLDER
-  return dirname(createRequire(import.meta.url).resolve(`rapidoc/dist/${READER}`))
-}
-
 function readerPage(basePath: string): string {
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>API reference</title></head>
-<body><rapi-doc spec-url="${basePath}/openapi.json" render-style="read" load-fonts="false" show-header="false" allow-authentication="false" theme="light" primary-color="#0b6a75" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"></rapi-doc><script src="${basePath}/static/${READER}"></script></body>
+<body><rapi-doc spec-url="${basePath}/openapi.json" render-style="read" load-fonts="false" show-header="false" allow-authentication="false" theme="light" primary-color="#0b6a75" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"></rapi-doc><script src="${basePath}${READER_SCRIPT}"></script></body>
 </html>
 `
 }
