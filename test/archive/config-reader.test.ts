@@ -81,8 +81,7 @@ t.test('a damaged snapshot is told, not used, and written anew', async t => {
     async (path: string) => truncate(path, (await stat(path)).size - 1),
     (path: string) => writeFile(path, 'garbage'),
     async (path: string) => writeFile(path, `${await readFile(path, 'utf8')}x`),
-    async (path: string) =>
-      writeFile(path, (await readFile(path, 'utf8')).replace('"t7"', '"xx"')),
+    async (path: string) => writeFile(path, (await readFile(path, 'utf8')).replace('"t7"', '"xx"')),
   ]) {
     const snapshot = await keep()
     await damage(snapshot)
@@ -144,7 +143,10 @@ t.test('the same text is read once; a broken one, or none, is told as ever', asy
   const first = await reader.read(file)
   t.equal(await reader.read(file), first)
   await writeFile(file, 'genomes: [')
-  await t.rejects(reader.read(file), { code: 'config-invalid', message: /c\.yaml:\d+: is not YAML/ })
+  await t.rejects(reader.read(file), {
+    code: 'config-invalid',
+    message: /c\.yaml:\d+: is not YAML/,
+  })
   await t.rejects(reader.read(join(folder, 'none.yaml')), {
     code: 'config-unreadable',
     message: /there is no such file/,

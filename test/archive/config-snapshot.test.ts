@@ -48,7 +48,10 @@ function lookedUp(config: GenomeConfig): object {
       path(catalogue.archive(tag.archiveDigest)),
       path(catalogue.archive(tag.legacyArchiveDigest)),
       path(catalogue.byAssetDigest(tag.assetDigest)),
-      genome.aliases.map(alias => [catalogue.genome(alias)?.digest, catalogue.digestOfAlias(alias)]),
+      genome.aliases.map(alias => [
+        catalogue.genome(alias)?.digest,
+        catalogue.digestOfAlias(alias),
+      ]),
     ]),
   }
 }
