@@ -12,7 +12,7 @@ import { visibleHealth } from './access/visible-health.ts'
 import { visibleReport } from './access/visible-report.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
 import { COMPILERS } from './compilers.ts'
-import { collectDocument, documentRoutes } from './documents.ts'
+import { collectDocuments, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
@@ -100,7 +100,8 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   logRequests(app)
   endKeptConnections(app)
   guardPages(app)
-  await collectDocument(app, parts)
+  const documents = collectDocuments(app, parts)
+  app.decorate('documents', documents)
   await app.register((routes, _options, done) => {
     // The client keeps the last of equal paths, so the root copies stand before `/v3`.
     registerRefgenie(routes, parts, v3Routes(''))
@@ -120,7 +121,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     done()
   })
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
-  documentRoutes(app, parts)
+  documentRoutes(app, parts, documents)
   return app
 }
 

@@ -1,8 +1,8 @@
 /** The OpenAPI document and its readers. */
-import fastifySwagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify'
 import { json } from './answers.ts'
 import type { RouteParts } from './app-settings.ts'
+import { COMPILERS } from './compilers.ts'
 import { deliver } from './deliver.ts'
 import { PAGE_FILES, pageFiles, READER_SCRIPT } from './page-files.ts'
 import { SHARED_SCHEMAS } from './schemas.ts'
@@ -17,25 +17,70 @@ const TAGS = [
   { name: 'Server', description: 'Health and facts of this server' },
 ]
 
-/** Makes the app collect its routes for the document; before the routes are registered. */
-export async function collectDocument(app: FastifyInstance, parts: RouteParts): Promise<void> {
+/** The OpenAPI documents of an app. */
+export interface Documents {
+  /** Of the routes for everybody. */
+  readonly open: object
+  /** Of the routes of administrators: apart, because refgenie clients refuse a document with a path that GET does not answer. */
+  readonly admin: object
+}
+
+/**
+ * Makes the app collect its routes for the documents; before the routes are registered.
+ *
+ * @returns makes the documents when they are asked for first: the library that does it is as large as the framework
+ */
+export function collectDocuments(
+  app: FastifyInstance,
+  { settings }: RouteParts,
+): () => Promise<Documents> {
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', route => {
+    routes.push(route)
+  })
+  let made: Promise<Documents> | undefined
+  return () => {
+    made ??= documentsOf(routes, settings)
+    return made
+  }
+}
+
+/** The documents, from an app that has the same routes and never answers. */
+async function documentsOf(
+  routes: readonly RouteOptions[],
+  settings: RouteParts['settings'],
+): Promise<Documents> {
+  const app = Fastify({
+    exposeHeadRoutes: false,
+    schemaController: { compilersFactory: COMPILERS },
+  })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   // The title that the peer's document carries.
-  await register(app, parts, 'swagger', {
+  await register(app, settings, 'swagger', {
     title: 'refgenieserver',
     description:
       'refdepot: reference-genome assets over HTTP, in the APIs of refgenieserver and its own',
     tags: TAGS,
     admin: false,
   })
-  // Apart, because refgenie clients refuse a document with a path that GET does not answer.
-  await register(app, parts, ADMIN_DECORATOR, {
+  await register(app, settings, ADMIN_DECORATOR, {
     title: 'refdepot, administration',
     description:
       'Tokens and audit, with a token of the scope `admin`; uploads, with one that may write',
     tags: [{ name: 'Admin', description: 'Tokens and audit' }],
     admin: true,
   })
+  await app.register((inner, _options, done) => {
+    for (const { method, url, schema, config } of routes) {
+      const known = { ...(schema && { schema }), ...(config && { config }) }
+      inner.route({ method, url, ...known, handler: () => {} })
+    }
+    done()
+  })
+  await app.ready()
+  const decorated = app as unknown as Record<typeof ADMIN_DECORATOR, () => object>
+  return { open: app.swagger(), admin: decorated[ADMIN_DECORATOR]() }
 }
 
 interface DocumentFacts {
@@ -50,12 +95,13 @@ const ADMIN_DECORATOR = 'adminSwagger'
 
 async function register(
   app: FastifyInstance,
-  { settings }: RouteParts,
+  settings: RouteParts['settings'],
   decorator: string,
   { title, description, tags, admin }: DocumentFacts,
 ): Promise<void> {
   const license = { name: 'MIT', identifier: 'MIT' }
   const bearer = { bearer: { type: 'http', scheme: 'bearer' } } as const
+  const { default: fastifySwagger } = await import('@fastify/swagger')
   await app.register(fastifySwagger, {
     decorator: decorator as 'swagger',
     openapi: {
@@ -75,22 +121,23 @@ async function register(
   })
 }
 
-/** The document of the routes of administrators. */
-export function adminDocument(app: FastifyInstance): object {
-  const decorated = app as unknown as Record<typeof ADMIN_DECORATOR, () => object>
-  return decorated[ADMIN_DECORATOR]()
-}
-
 /** Registers the document, its two readers and the files of the pages. */
-export function documentRoutes(app: FastifyInstance, parts: RouteParts): void {
+export function documentRoutes(
+  app: FastifyInstance,
+  parts: RouteParts,
+  documents: () => Promise<Documents>,
+): void {
   const { basePath } = parts.settings
-  app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
-    deliver(request, reply, documentBlob(app)),
+  // The client asks for the document up to eight times a pull: it is written once.
+  let open: ReturnType<typeof json> | undefined
+  app.get('/openapi.json', { schema: { hide: true } }, async (request, reply) => {
+    open ??= json((await documents()).open)
+    return deliver(request, reply, open)
+  })
+  app.get('/openapi-admin.json', { schema: { hide: true } }, async (request, reply) =>
+    deliver(request, reply, json((await documents()).admin)),
   )
-  app.get('/openapi-admin.json', { schema: { hide: true } }, (request, reply) =>
-    deliver(request, reply, json(adminDocument(app))),
-  )
-  const files = pageFiles(app, basePath)
+  const files = pageFiles(documents, basePath)
   for (const path of PAGE_FILES) app.get(path, { schema: { hide: true } }, files)
   app.get('/redoc', { schema: { hide: true } }, (_request, reply) =>
     reply
@@ -104,17 +151,6 @@ export function documentRoutes(app: FastifyInstance, parts: RouteParts): void {
 const READER_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src 'self' blob:"
 
-const documents = new WeakMap<FastifyInstance, ReturnType<typeof json>>()
-
-/** The client asks for the document up to eight times a pull: it is written once. */
-function documentBlob(app: FastifyInstance): ReturnType<typeof json> {
-  const known = documents.get(app)
-  if (known !== undefined) return known
-  const blob = json(app.swagger())
-  documents.set(app, blob)
-  return blob
-}
-
 function readerPage(basePath: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -122,4 +158,11 @@ function readerPage(basePath: string): string {
 <body><rapi-doc spec-url="${basePath}/openapi.json" render-style="read" load-fonts="false" show-header="false" allow-authentication="false" theme="light" primary-color="#0b6a75" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"></rapi-doc><script src="${basePath}${READER_SCRIPT}"></script></body>
 </html>
 `
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Makes the OpenAPI documents. */
+    documents(): Promise<Documents>
+  }
 }

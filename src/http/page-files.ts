@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { StaticDocumentSpec } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Documents } from './documents.ts'
 
 const STATIC_FOLDER = fileURLToPath(new URL('./pages/static/', import.meta.url))
 const READER = 'rapidoc-min.js'
@@ -33,12 +35,12 @@ const OWN_HEADERS = new Set(['connection', 'date', 'keep-alive', 'transfer-encod
  * The plugins that do it load 150 files, which costs more than the start of all the rest: they live in an app of their own, which is
  * made when it is needed first.
  *
- * @param app - the app whose document is read
+ * @param documents - makes the document that is shown
  */
-export function pageFiles(app: FastifyInstance, basePath: string) {
+export function pageFiles(documents: () => Promise<Documents>, basePath: string) {
   let inner: Promise<FastifyInstance> | undefined
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    inner ??= pluginApp(app, basePath)
+    inner ??= pluginApp((await documents()).open, basePath)
     const answer = await (await inner).inject({
       method: request.method as 'GET' | 'HEAD',
       url: request.raw.url as string,
@@ -55,13 +57,18 @@ export function pageFiles(app: FastifyInstance, basePath: string) {
   }
 }
 
-async function pluginApp(app: FastifyInstance, basePath: string): Promise<FastifyInstance> {
-  const [{ default: fastifyStatic }, { default: fastifySwaggerUi }] = await Promise.all([
-    import('@fastify/static'),
-    import('@fastify/swagger-ui'),
-  ])
+async function pluginApp(document: object, basePath: string): Promise<FastifyInstance> {
+  const [{ default: fastifyStatic }, { default: fastifySwagger }, { default: fastifySwaggerUi }] =
+    await Promise.all([
+      import('@fastify/static'),
+      import('@fastify/swagger'),
+      import('@fastify/swagger-ui'),
+    ])
   const inner = Fastify()
-  inner.decorate('swagger', app.swagger)
+  await inner.register(fastifySwagger, {
+    mode: 'static',
+    specification: { document: document as StaticDocumentSpec['document'] },
+  })
   await inner.register(fastifyStatic, { root: STATIC_FOLDER, prefix: '/static/', index: false })
   inner.get(READER_SCRIPT, (_request, reply) => reply.sendFile(READER, readerFolder()))
   await inner.register(fastifySwaggerUi, {
