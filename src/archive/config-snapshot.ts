@@ -53,7 +53,7 @@ type KeptAsset = readonly [
   name: string,
   description: string | null,
   defaultTag: string | null,
-  provenance: Provenance | null,
+  provenance: Provenance,
   tags: readonly KeptTag[],
 ]
 
@@ -135,7 +135,7 @@ function headOf(genome: Genome): GenomeHead {
     ...(description !== undefined && { description }),
     ...(legacyDigest !== undefined && { legacyDigest }),
     folder,
-    ...(provenance && { provenance }),
+    provenance: provenance as Provenance,
   }
 }
 
@@ -146,7 +146,8 @@ function outlineOf(genome: Genome): GenomeOutline {
 
 function keptAsset({ name, description, defaultTag, provenance, tags }: Asset): KeptAsset {
   const kept = [...tags.values()].map((tag): KeptTag => [tag.name, tag.attributes, tag.life])
-  return [name, description ?? null, defaultTag ?? null, provenance ?? null, kept]
+  // What was read from a config has its provenance, if an empty one.
+  return [name, description ?? null, defaultTag ?? null, provenance as Provenance, kept]
 }
 
 function assetsIn(bytes: Buffer): Map<string, Asset> {
@@ -158,7 +159,7 @@ function assetsIn(bytes: Buffer): Map<string, Asset> {
         name,
         ...(description !== null && { description }),
         ...(defaultTag !== null && { defaultTag }),
-        ...(provenance && { provenance }),
+        provenance,
         tags: new Map(
           tags.map(([tag, attributes, life]) => [tag, new Tag(tag, attributes, life)] as const),
         ),

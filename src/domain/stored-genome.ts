@@ -17,14 +17,13 @@ export class StoredGenome implements Genome {
   readonly folder!: string
   declare readonly provenance?: Provenance
   readonly #outline: GenomeOutline
-  #assets: ReadonlyMap<string, Asset> | undefined
-  #read: (() => ReadonlyMap<string, Asset>) | undefined
+  #assets: () => ReadonlyMap<string, Asset>
 
   /** @param read - called once at most */
   constructor(head: GenomeHead, outline: GenomeOutline, read: () => ReadonlyMap<string, Asset>) {
     Object.assign(this, head)
     this.#outline = outline
-    this.#read = read
+    this.#assets = read
   }
 
   /** No property of its own: a genome that is made of this one with other assets must not take it along. */
@@ -33,9 +32,9 @@ export class StoredGenome implements Genome {
   }
 
   get assets(): ReadonlyMap<string, Asset> {
-    this.#assets ??= this.#read?.() as ReadonlyMap<string, Asset>
+    const assets = this.#assets()
     // What it was read from is not needed any more.
-    this.#read = undefined
-    return this.#assets
+    this.#assets = () => assets
+    return assets
   }
 }
