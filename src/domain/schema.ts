@@ -12,8 +12,8 @@ type Properties = Readonly<Record<string, TSchema>>
 const KIND = Symbol.for('TypeBox.Kind')
 const OPTIONAL = Symbol.for('TypeBox.Optional')
 
-/** Every key, as TypeBox writes it. */
-export const ANY_KEY = '^(.*)$'
+// Every key, as TypeBox writes it.
+const ANY_KEY = '^(.*)$'
 
 const made = (kind: string, schema: object, options?: Options): object => ({
   ...options,
