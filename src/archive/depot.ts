@@ -23,7 +23,8 @@ import { type CacheSettings, openPublished } from './open-published.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
 import { CURRENT_KEY, readPublished } from './published.ts'
 import { type ReleaseFiles, releaseListing, releasesIn } from './releases.ts'
-import { findServerConfig, type ServerConfig } from './server-config.ts'
+import { findServerConfig, type ReadConfig, type ServerConfig } from './server-config.ts'
+import { timeSlices } from './time-slices.ts'
 
 /** One catalogue with its files; immutable, so a request that holds one never sees two. */
 export interface Generation {
@@ -69,6 +70,8 @@ export interface DepotSource {
   readonly stateFolder?: string
   /** Path of the policy, when there is one beside the config. */
   readonly policy?: string
+  /** Reads configs; without it they are read anew each time. */
+  readonly readConfig?: ReadConfig
   /** Further folders that links in the archive folder may lead to. */
   readonly allowedRoots?: readonly string[]
 }
@@ -167,14 +170,15 @@ function strayNames(config: CatalogueSource, policy: ReadPolicy | undefined): st
 
 /** The server config, after a publication that a killed archiver has begun was ended. */
 async function findPublished(
-  { config = '', archiveFolder }: DepotSource,
+  { config = '', archiveFolder, readConfig }: DepotSource,
   previous: string | undefined,
 ): Promise<ServerConfig> {
-  const found = await findServerConfig(config, archiveFolder, previous)
+  const find = () => findServerConfig(config, archiveFolder, previous, readConfig)
+  const found = await find()
   if (!(await isUnfinished(found.archiveFolder))) return found
   try {
     await withConfigLock(found.config.file, () => finishPublishing(found.archiveFolder))
-    return await findServerConfig(config, archiveFolder, previous)
+    return await find()
   } catch (error) {
     const note = `an archiver was killed while it published, and this server cannot end its work (${(error as Error).message}); run \`refdepot archive create\` again`
     return { ...found, notes: [...found.notes, note] }
@@ -260,7 +264,10 @@ export class Depot {
 
   async #reload(): Promise<Generation> {
     try {
-      this.#current = await loadGeneration(this.#source, this.#current)
+      const next = await loadGeneration(this.#source, this.#current)
+      // Requests go on with the old one until the new one answers everything at once.
+      await next.catalogue.fill(timeSlices())
+      this.#current = next
       this.#reloadError = undefined
       return this.#current
     } catch (error) {

@@ -3,6 +3,7 @@ import type { ArchiveForm, Catalogue, CatalogueEntry } from '../domain/catalogue
 import { registryPathOf } from '../domain/catalogue.ts'
 import { RefdepotError } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
+import { inParallel } from '../domain/in-parallel.ts'
 import type { Store } from '../storage/store.ts'
 import { legacyNaming, type ViewNaming } from './archive-layout.ts'
 import { type ArchivePlaces, claimedDigest } from './archive-places.ts'
@@ -59,6 +60,11 @@ interface ExpectedFile {
   readonly key: string
   readonly md5: string
 }
+
+type ExpectedForm = Pick<ExpectedFile, 'entry' | 'form'>
+
+// Half of the threads that read files: requests have the others.
+const LOOKS = 2
 
 /**
  * Looks at every archive of a catalogue, one after the other, and answers what is wrong.
@@ -161,11 +167,14 @@ async function takeIn(
 }
 
 async function expectedFiles(check: FolderCheck): Promise<ExpectedFile[]> {
+  const wanted = [...check.catalogue.entries()].flatMap((entry): ExpectedForm[] => {
+    const stored = { entry, form: 'stored' } as const
+    return entry.tag.legacyArchiveDigest === '' ? [stored] : [stored, { entry, form: 'legacy' }]
+  })
   const files: ExpectedFile[] = []
-  for (const entry of check.catalogue.entries()) {
-    files.push(await expected(check, entry, 'stored'))
-    if (entry.tag.legacyArchiveDigest !== '') files.push(await expected(check, entry, 'legacy'))
-  }
+  await inParallel([...wanted.entries()], LOOKS, async ([at, { entry, form }]) => {
+    if (check.signal?.aborted !== true) files[at] = await expected(check, entry, form)
+  })
   return files
 }
 

@@ -4,8 +4,9 @@
  * With it every form of an asset comes from the one archive on disk: files with byte ranges, archives with other names, digests
  * of all of them. An index counts only for the archive whose length it names; a reader of a later version leaves it alone.
  */
-import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { Static } from '@sinclair/typebox'
+import { Type } from '../domain/schema.ts'
+import { conforms } from '../domain/schema-check.ts'
 import type { FastaFacts } from '../genomics/fasta-scan.ts'
 
 /** What the index of an archive is called: the archive's name with this behind it. */
@@ -99,9 +100,6 @@ const INDEX = Type.Object({
   replaces: Type.Array(Type.Object({ ...DIGESTS, form: Type.String() })),
 })
 
-// Compiled: an archive may have 10,000 files.
-const CHECK = TypeCompiler.Compile(INDEX)
-
 /** An index as it lies on disk. */
 export type MemberIndex = Static<typeof INDEX>
 
@@ -134,7 +132,7 @@ export function parseIndex(text: string): MemberIndex | undefined {
   } catch {
     return undefined
   }
-  return CHECK.Check(value) ? value : undefined
+  return conforms(INDEX, value) ? value : undefined
 }
 
 /** Lengths of blocks as an index keeps them. */

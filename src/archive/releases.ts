@@ -1,7 +1,8 @@
 /** Releases as files: `releases/NAME.json` in a store or an archive folder, written once and never changed. */
-import { type Static, Type } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { Static } from '@sinclair/typebox'
 import { RELEASE_NAME, type Release } from '../domain/release.ts'
+import { Type } from '../domain/schema.ts'
+import { conforms } from '../domain/schema-check.ts'
 import type { Listed, Store } from '../storage/store.ts'
 import { contentOf } from './published.ts'
 
@@ -32,7 +33,6 @@ const RELEASE = Type.Object({
     }),
   ),
 })
-const CHECK = TypeCompiler.Compile(RELEASE)
 
 /** The releases of a place. */
 export interface ReleaseFiles {
@@ -61,7 +61,7 @@ function parseRelease(text: string, name: string): Release | undefined {
   } catch {
     return undefined
   }
-  if (!CHECK.Check(value)) return undefined
+  if (!conforms(RELEASE, value)) return undefined
   const release: Static<typeof RELEASE> = value
   return release.name === name ? (release as Release) : undefined
 }

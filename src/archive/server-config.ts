@@ -19,6 +19,9 @@ export interface ServerConfig {
   readonly notes: readonly string[]
 }
 
+/** Reads a config as `readGenomeConfig` does. */
+export type ReadConfig = (path: string) => Promise<GenomeConfig>
+
 // A folder with more YAML files than this is no genome folder; reading them all would take a start hostage.
 const MOST_CANDIDATES = 20
 
@@ -30,14 +33,16 @@ const MOST_CANDIDATES = 20
  * @param folder - archive folder given by the operator; it wins over the config
  * @param previous - the server config that was found before: while it is broken or gone nothing else takes its place, since a stray
  *   copy may lack what was controlled since
+ * @param read - reads a config; a server has one that remembers
  * @throws ConfigUnreadable, ConfigInvalid of the given config, of the one where the archiver writes, and of the previous one
  */
 export async function findServerConfig(
   path: string,
   folder?: string,
   previous?: string,
+  read: ReadConfig = readGenomeConfig,
 ): Promise<ServerConfig> {
-  const given = await readGenomeConfig(path)
+  const given = await read(path)
   const located = await locateFolder(given, folder)
   const { settings } = given
   const asGiven = { config: given, marks: [given.marks], settings, ...located, files: [given.file] }
@@ -45,7 +50,7 @@ export async function findServerConfig(
   const { sure, guessed } = await candidatesFor(given, located.archiveFolder)
   const kept = previous !== undefined && previous !== given.file
   for (const candidate of kept ? [previous] : [...sure, ...guessed]) {
-    const config = await readCandidate(candidate, kept ? 'must' : sure.includes(candidate))
+    const config = await readCandidate(candidate, kept ? 'must' : sure.includes(candidate), read)
     if (config === undefined || (!isArchived(config) && !kept)) continue
     const found = await locateFolder(config, folder)
     const note = `${given.file} has nothing archived in it; serving ${config.file}, which the archiver wrote`
@@ -113,8 +118,9 @@ async function yamlFiles(folder: string): Promise<string[]> {
 async function readCandidate(
   file: string,
   expected: boolean | 'must',
+  read: ReadConfig,
 ): Promise<GenomeConfig | undefined> {
-  return readGenomeConfig(file).catch(error => {
+  return read(file).catch(error => {
     const missing = (error as { cause?: NodeJS.ErrnoException }).cause?.code === 'ENOENT'
     if (expected === 'must' || (expected && !missing)) throw error
     return undefined

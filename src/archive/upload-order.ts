@@ -1,7 +1,5 @@
 /** What somebody wants to be published who sends an archive: one tag as a config has it, its index, and what lies beside it. */
 import type { Static } from '@sinclair/typebox'
-import { Type } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
 import { checkConfig } from '../config/check-config.ts'
 import { parseGenomeConfig } from '../config/genome-config.ts'
 import type { RawConfig } from '../config/genome-config-schema.ts'
@@ -9,6 +7,8 @@ import { formatGenomeConfig } from '../config/write-genome-config.ts'
 import { type CatalogueEntry, entriesOf, registryPathOf } from '../domain/catalogue.ts'
 import { isGenomeDigest, isMd5 } from '../domain/digest.ts'
 import { LATEST } from '../domain/genome.ts'
+import { Type } from '../domain/schema.ts'
+import { conforms } from '../domain/schema-check.ts'
 import { UploadRefused } from '../domain/upload.ts'
 import { formatIndex, type MemberIndex, parseIndex } from './member-index.ts'
 import { findTag } from './server-record.ts'
@@ -45,7 +45,7 @@ export interface UploadOrder {
  * @throws UploadRefused saying what is wrong
  */
 export function readUploadOrder(value: unknown): UploadOrder {
-  if (!Value.Check(UPLOAD_ORDER, value)) {
+  if (!conforms(UPLOAD_ORDER, value)) {
     throw new UploadRefused('an archive', 'the order must be {config, index, files}')
   }
   const text = JSON.stringify(value.config)

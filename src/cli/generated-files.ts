@@ -6,7 +6,6 @@ import { pino } from 'pino'
 import { Depot } from '../archive/depot.ts'
 import { resolveSettings, SETTINGS } from '../config/settings.ts'
 import { buildApp } from '../http/app.ts'
-import { adminDocument } from '../http/documents.ts'
 import { STATUS } from '../http/errors.ts'
 import { serveAccess } from './serve-access.ts'
 import { packageVersion } from './version.ts'
@@ -36,7 +35,7 @@ async function openApiDocuments(): Promise<{ open: object; admin: object }> {
     const access = serveAccess(defaults, { home: folder, logger, redirects: undefined })
     const app = await buildApp({ depot, access, logger, settings })
     await app.ready()
-    const documents = { open: app.swagger(), admin: adminDocument(app) }
+    const documents = await app.documents()
     await app.close()
     await access.close()
     await depot.close()

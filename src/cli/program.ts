@@ -1,16 +1,8 @@
 /** The command line: its commands, flags and help. */
 import { Command, CommanderError, Option } from 'commander'
 import { SETTINGS } from '../config/settings.ts'
-import { accessCommands } from './access-commands.ts'
-import { archiveCommands } from './archive-commands.ts'
-import { type CheckOptions, runCheck } from './check.ts'
-import { configCommands } from './config-commands.ts'
-import { datasetCommands } from './dataset-commands.ts'
+import type { CheckOptions } from './check.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { releaseCommands } from './release-commands.ts'
-import { runServe } from './serve.ts'
-import { statsCommand } from './stats-command.ts'
-import { storeCommands } from './store-commands.ts'
 import { packageVersion } from './version.ts'
 
 /** What the command line is run with. */
@@ -36,19 +28,17 @@ export async function runProgram(
     .addHelpText('after', EXIT_HELP)
   serveCommand(program, options).action(async flags => {
     code = await (flags.check === true
-      ? runCheck(flags as CheckOptions)
-      : runServe(flags, options.port))
+      ? (await import('./check.ts')).runCheck(flags as CheckOptions)
+      : (await import('./serve.ts')).runServe(flags, options.port))
   })
   const settle = async (running: Promise<number>) => {
     code = await running
   }
-  archiveCommands(program, settle)
-  configCommands(program, settle)
-  accessCommands(program, settle)
-  storeCommands(program, settle)
-  releaseCommands(program, settle)
-  statsCommand(program, settle)
-  datasetCommands(program, settle)
+  // A server starts without the others; whatever else is asked for, also help, knows them all.
+  if (argv[0] !== 'serve') {
+    const { otherCommands } = await import('./other-commands.ts')
+    otherCommands(program, settle)
+  }
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

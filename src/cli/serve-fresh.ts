@@ -1,7 +1,9 @@
 /** Keeps a running server fresh: reloads when a config changes, checks archives in the background, says what an operator should know. */
 import type { Logger } from 'pino'
+import type { ConfigReader } from '../archive/config-reader.ts'
 import { watchState } from '../archive/config-watch.ts'
 import type { Depot, Generation } from '../archive/depot.ts'
+import { timeSlices } from '../archive/time-slices.ts'
 import { isReserved } from '../domain/reserved-words.ts'
 import type { AccessControl } from '../http/access/access-control.ts'
 import { NOTHING_ARCHIVED } from '../http/pages/genome-pages.ts'
@@ -14,6 +16,8 @@ export interface Fresh {
   readonly depot: Depot
   readonly access: AccessControl
   readonly logger: Logger
+  /** Keeps what it has read for the next start; undefined when it should not. */
+  readonly reader?: ConfigReader | undefined
 }
 
 /** What an operator should know of a new catalogue. */
@@ -85,6 +89,18 @@ async function reloaded(fresh: Fresh, before: Generation, after: Generation): Pr
       .open()
       .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
   }
+  await settle(fresh)
+}
+
+/** What can wait until requests are answered: the look-ups that need every tag, the snapshot for the next start, the check of the archives. */
+export async function settle(fresh: Fresh): Promise<void> {
+  const { depot, reader, logger } = fresh
+  const { catalogue, archiveFolder } = depot.current
+  await catalogue.fill(timeSlices())
+  await reader
+    ?.keep(archiveFolder)
+    .catch(error => logger.info({ err: error }, 'the snapshot of the config cannot be written'))
+  for (const note of reader?.takeNotes() ?? []) logger.warn(note)
   await checkInBackground(fresh)
 }
 
@@ -98,7 +114,7 @@ function warnOfChange(logger: Logger, before: Generation, after: Generation): vo
 }
 
 /** Checks every archive; what is damaged goes to the log. */
-export async function checkInBackground({ depot, logger }: Fresh): Promise<void> {
+async function checkInBackground({ depot, logger }: Fresh): Promise<void> {
   try {
     for (const damage of await depot.check()) {
       logger.error({ ...damage }, 'an archive is damaged')

@@ -1,10 +1,11 @@
 /** From flags to the settings of a server and the place its archives are read from. */
+import { ConfigReader } from '../archive/config-reader.ts'
 import type { DepotSource } from '../archive/depot.ts'
 import type { CacheSettings } from '../archive/open-published.ts'
 import { SettingInvalid } from '../config/config-error.ts'
-import { readGenomeConfig } from '../config/genome-config.ts'
 import { listOf, resolveSettings, type SettingValues } from '../config/settings.ts'
 import { parseSize } from '../domain/human-size.ts'
+import { packageVersion } from './version.ts'
 
 /** Flags as the command line gives them: names in camel case. */
 export type ServeFlags = Readonly<Record<string, unknown>> & { readonly config?: string }
@@ -13,6 +14,8 @@ export type ServeFlags = Readonly<Record<string, unknown>> & { readonly config?:
 export interface ServeSettings {
   readonly values: SettingValues
   readonly source: DepotSource
+  /** Has read the config already; undefined when none is given. */
+  readonly reader?: ConfigReader
 }
 
 /**
@@ -22,8 +25,6 @@ export interface ServeSettings {
  * @throws SettingInvalid, ConfigUnreadable, ConfigInvalid
  */
 export async function serveSettings(flags: ServeFlags, port?: string): Promise<ServeSettings> {
-  const config = flags.config === '' ? undefined : flags.config
-  const { settings: file } = config === undefined ? NO_CONFIG : await readGenomeConfig(config)
   const named = Object.fromEntries(
     Object.entries(flags).map(([name, value]) => [
       name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
@@ -31,16 +32,30 @@ export async function serveSettings(flags: ServeFlags, port?: string): Promise<S
     ]),
   )
   const debug = flags.dbg === true && named['log-level'] === undefined
-  const values = resolveSettings({
+  const given = {
     flags: debug ? { ...named, 'log-level': 'debug' } : named,
     environment: process.env,
+  }
+  const config = flags.config === '' ? undefined : flags.config
+  // Snapshots are looked for before the config is read: what it says itself of their place comes too late.
+  const reader = readerFor(resolveSettings({ ...given, file: {} }))
+  const { settings: file } = config === undefined ? NO_CONFIG : await reader.read(config)
+  const values = resolveSettings({
+    ...given,
     file: port === undefined ? file : { port, ...file },
   })
   if (config === undefined && values.store === '') {
     const allowed = 'a genome config with -c FILE or in $REFGENIE, or a store with --store'
     throw new SettingInvalid('--config', '', allowed)
   }
-  return { values, source: sourceOf(config, values) }
+  const source = { ...sourceOf(config, values), readConfig: (path: string) => reader.read(path) }
+  return { values, source, ...(values.store === '' && { reader }) }
+}
+
+function readerFor(values: SettingValues): ConfigReader {
+  const { 'state-folder': folder, snapshot } = values
+  const version = packageVersion()
+  return new ConfigReader({ version, keeps: snapshot === 'true', ...(folder !== '' && { folder }) })
 }
 
 const NO_CONFIG = { settings: {} }

@@ -8,7 +8,7 @@ import { buildApp } from '../http/app.ts'
 import type { LazyState } from '../state/lazy-state.ts'
 import { EXIT } from './exit-codes.ts'
 import { serveAccess } from './serve-access.ts'
-import { checkInBackground, keepFresh, tell } from './serve-fresh.ts'
+import { keepFresh, settle, tell } from './serve-fresh.ts'
 import { serveHandOff } from './serve-sendfile.ts'
 import { type ServeFlags, serveSettings } from './serve-settings.ts'
 import { storeRedirects } from './serve-store.ts'
@@ -23,7 +23,7 @@ const BACKLOG = 4096
 
 /** Runs the server until it is told to stop. Throws when the start fails. */
 export async function runServe(flags: ServeFlags, defaultPort?: string): Promise<number> {
-  const { values, source } = await serveSettings(flags, defaultPort)
+  const { values, source, reader } = await serveSettings(flags, defaultPort)
   const logger = pino({ level: values['log-level'] })
   const depot = await Depot.open(source)
   const redirects = await storeRedirects(values)
@@ -48,9 +48,9 @@ export async function runServe(flags: ServeFlags, defaultPort?: string): Promise
   })
   await listen(app, values)
   tell(logger, depot.current)
-  const fresh = { depot, access, logger }
+  const fresh = { depot, access, logger, ...(values.snapshot === 'true' && { reader }) }
   const stopWatching = keepFresh(fresh, Number(values['watch-interval']))
-  void checkInBackground(fresh)
+  void settle(fresh)
   await stopped(logger, async () => {
     await app.close()
     stopWatching()

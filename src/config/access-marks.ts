@@ -21,7 +21,40 @@ interface MarkedAsset extends RawMark {
 
 /** The marks of a genome config, whose genomes are named by digest. */
 export function marksOfConfig(genomes: MarkedGenomes): AccessMarks {
-  return marksOf(genomes, ({ digest }) => [digest])
+  const silent = Object.keys(genomes).length === 0
+  return { silent, ...marksOf(genomes, ({ digest }) => [digest]) }
+}
+
+/** What of a config carries marks: those places with their marks, and nothing else. */
+export function markedPlaces(genomes: MarkedGenomes): MarkedGenomes {
+  return placesWith(genomes, ({ assets, ...genome }) => {
+    const marked = placesWith(assets ?? {}, ({ tags, ...asset }) => {
+      const below = placesWith(tags ?? {}, onlyMarks)
+      return withBelow(onlyMarks(asset), 'tags', below)
+    })
+    return withBelow(onlyMarks(genome), 'assets', marked)
+  })
+}
+
+function placesWith<T, M>(
+  places: Readonly<Record<string, T | null>>,
+  pick: (place: T) => M | undefined,
+): Record<string, M> {
+  const picked = Object.entries(places).flatMap(([name, place]) => {
+    const marked = place === null ? undefined : pick(place)
+    return marked === undefined ? [] : [[name, marked] as const]
+  })
+  return Object.fromEntries(picked)
+}
+
+function onlyMarks({ access, study }: RawMark): RawMark | undefined {
+  if (access === undefined && study === undefined) return undefined
+  return { ...(access !== undefined && { access }), ...(study !== undefined && { study }) }
+}
+
+function withBelow(marks: RawMark | undefined, name: string, below: object): object | undefined {
+  if (Object.keys(below).length === 0) return marks
+  return { ...marks, [name]: below }
 }
 
 /** The marks of a policy, whose genomes may be named by any alias too. */

@@ -1,7 +1,6 @@
 /** Checks the shape of a config and lists what it does not know. */
 import type { TSchema } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { Value } from '@sinclair/typebox/value'
+import { conforms } from '../domain/schema-check.ts'
 import { ConfigInvalid } from './config-error.ts'
 import {
   ASSET_SCHEMA,
@@ -13,8 +12,6 @@ import {
   TAG_SCHEMA,
 } from './genome-config-schema.ts'
 import { lineFinder } from './read-yaml.ts'
-
-const compiled = TypeCompiler.Compile(CONFIG_SCHEMA)
 
 // More problems than this are not read by anybody; the first ones mostly explain the rest.
 const MOST_PROBLEMS = 20
@@ -33,7 +30,9 @@ export interface Problem {
  * @throws ConfigInvalid with file, line, key and what is allowed, for each problem
  */
 export function checkConfig(value: unknown, text: string, file: string): RawConfig {
-  const found = compiled.Check(value) ? nameProblems(value) : shapeProblems(CONFIG_SCHEMA, value)
+  const found = conforms(CONFIG_SCHEMA, value)
+    ? nameProblems(value)
+    : shapeProblems(CONFIG_SCHEMA, value)
   refuse(found, text, file)
   return value as RawConfig
 }
@@ -63,7 +62,7 @@ export function refuse(found: readonly Problem[], text: string, file: string): v
 export function shapeProblems(top: TSchema, value: unknown): Problem[] {
   const problems: Problem[] = []
   const walk = (schema: TSchema, at: unknown, path: readonly string[]) => {
-    if (Value.Check(schema, at)) return
+    if (conforms(schema, at)) return
     const before = problems.length
     const branch = branchFor(schema, at)
     const children = typeof at === 'object' && at !== null ? Object.entries(at) : []

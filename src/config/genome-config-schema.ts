@@ -4,7 +4,8 @@
  * Every scalar is read as text (`read-yaml.ts` says why), so numbers do not occur. `description` says what is allowed: error
  * messages are made of it. Unknown keys are kept on every level.
  */
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import type { Static, TSchema } from '@sinclair/typebox'
+import { Type } from '../domain/schema.ts'
 
 const text = (description: string) => Type.String({ description })
 const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)

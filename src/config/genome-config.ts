@@ -5,7 +5,7 @@ import type { AccessMarks } from '../domain/access.ts'
 import { isGenomeDigest } from '../domain/digest.ts'
 import { type Asset, type Genome, type Remote, Tag } from '../domain/genome.ts'
 import { provenanceIn } from '../domain/provenance.ts'
-import { marksOfConfig } from './access-marks.ts'
+import { type MarkedGenomes, markedPlaces, marksOfConfig } from './access-marks.ts'
 import { checkConfig, unknownKeys } from './check-config.ts'
 import { ConfigUnreadable } from './config-error.ts'
 import type { RawAsset, RawConfig, RawGenome } from './genome-config-schema.ts'
@@ -30,6 +30,8 @@ export interface GenomeConfig {
   readonly genomes: readonly Genome[]
   /** What the keys `access` and `study` say. */
   readonly marks: AccessMarks
+  /** The places that carry these marks. */
+  readonly marked: MarkedGenomes
   /** The `refdepot` section: server settings, by name. */
   readonly settings: Readonly<Record<string, unknown>>
   /** What an operator should know, one sentence each. */
@@ -66,6 +68,7 @@ export function parseGenomeConfig(text: string, file: string): GenomeConfig {
   const from = dirname(file)
   const unknown = unknownKeys(config)
   const remotes = remotesOf(config)
+  const marked = markedPlaces(config.genomes ?? {})
   const archiveFolder = config.genome_archive_folder ?? config.genome_archive
   return {
     file,
@@ -79,7 +82,8 @@ export function parseGenomeConfig(text: string, file: string): GenomeConfig {
     genomes: Object.entries(config.genomes ?? {}).map(([digest, genome]) =>
       toGenome(digest, genome ?? {}, folders.get(digest) ?? digest),
     ),
-    marks: marksOfConfig(config.genomes ?? {}),
+    marks: marksOfConfig(marked),
+    marked,
     settings: config.refdepot ?? {},
     warnings: [
       ...warnings,

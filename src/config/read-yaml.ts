@@ -5,12 +5,10 @@
  * must not become a number on the way (the peer answers 500 or loses a digit then). Only an empty value or `null` is null.
  * `js-yaml` reads 20,000 archives in 0.3 s where `yaml` needs 5 s (docs/decisions/0002); `yaml` knows lines.
  */
-import { FAILSAFE_SCHEMA, load, mergeTag, nullCoreTag, type YAMLException } from 'js-yaml'
-import { isNode, LineCounter, parseDocument } from 'yaml'
+import type { YAMLException } from 'js-yaml'
 import { ConfigInvalid } from './config-error.ts'
 import { readPlainYaml } from './read-plain-yaml.ts'
-
-const TEXT_SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag)
+import { jsYaml, yamlDocuments } from './yaml-libraries.ts'
 
 /**
  * The value of a YAML document; null when it is empty.
@@ -21,8 +19,9 @@ export function readYaml(text: string, file: string): unknown {
   if (/^\s*$/.test(text)) return null
   const plain = readPlainYaml(text)
   if (plain !== undefined) return plain
+  const { FAILSAFE_SCHEMA, load, mergeTag, nullCoreTag } = jsYaml()
   try {
-    return load(text, { schema: TEXT_SCHEMA })
+    return load(text, { schema: FAILSAFE_SCHEMA.withTags(nullCoreTag, mergeTag) })
   } catch (error) {
     // Syntax errors know their line; "more than one document" does not.
     const { mark, reason } = error as YAMLException
@@ -33,6 +32,7 @@ export function readYaml(text: string, file: string): unknown {
 
 /** Finds the 1-based line of a key in a YAML text; the text is parsed anew, so ask only to report an error. */
 export function lineFinder(text: string): (path: readonly string[]) => number | undefined {
+  const { isNode, LineCounter, parseDocument } = yamlDocuments()
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,

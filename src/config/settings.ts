@@ -148,7 +148,16 @@ export const SETTINGS = [
     environment: ['REFDEPOT_STATE_FOLDER', 'STATE_DIRECTORY'],
     default: '',
     description:
-      'Folder for computed digests when the archive folder is read-only; without it they are kept in memory',
+      'Folder for computed digests when the archive folder is read-only (without it they are kept in memory), and for the snapshot of the config',
+  },
+  {
+    name: 'snapshot',
+    value: 'true|false',
+    environment: ['REFDEPOT_SNAPSHOT'],
+    default: 'true',
+    description:
+      'Keep the config as it was checked, for a fast next start: in the state folder (when flag or environment name it), else in .refdepot beside a config that lies in the archive folder',
+    allowed: { pattern: /^(?:true|false)$/, wording: 'true or false' },
   },
   {
     name: 'allow-root',

@@ -1,7 +1,6 @@
 /** Makes the text of a genome config: what we read back, and what the Python tools read. */
-import { dump, FAILSAFE_SCHEMA, nullCoreTag } from 'js-yaml'
-import { isMap, parseDocument } from 'yaml'
 import type { RawConfig } from './genome-config-schema.ts'
+import { jsYaml, yamlDocuments } from './yaml-libraries.ts'
 
 /**
  * The YAML of a config: keys sorted, block style, each text on one line, as the Python tools write it but for folded lines.
@@ -22,12 +21,13 @@ export function formatGenomeConfig(raw: RawConfig): string {
 }
 
 const OPTIONS = { sortKeys: true, lineWidth: -1, noRefs: true } as const
-// Texts only: none of them needs quotes to stay one.
-const PLAIN_SCHEMA = FAILSAFE_SCHEMA.withTags(nullCoreTag)
 
 function dumped(value: object, asText: boolean): string {
+  const { dump, FAILSAFE_SCHEMA, nullCoreTag } = jsYaml()
+  // Texts only: none of them needs quotes to stay one.
+  const schema = FAILSAFE_SCHEMA.withTags(nullCoreTag)
   // Without a schema of its own, the library quotes whatever YAML 1.1 or 1.2 would take for something else than a text.
-  return dump(value, asText ? OPTIONS : { ...OPTIONS, schema: PLAIN_SCHEMA })
+  return dump(value, asText ? OPTIONS : { ...OPTIONS, schema })
 }
 
 /**
@@ -38,6 +38,7 @@ export function changedTopKeys(
   text: string,
   changes: Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>,
 ): string {
+  const { isMap, parseDocument } = yamlDocuments()
   const document = parseDocument(text)
   for (const [key, value] of Object.entries(changes)) {
     const isSection = typeof value === 'object' && !Array.isArray(value)

@@ -20,6 +20,8 @@ export interface AccessMark {
 
 /** The marks of one source, by place. */
 export interface AccessMarks {
+  /** True when there is no mark at any place; undefined = look. */
+  readonly silent?: boolean
   /** Marks from the tag (if one is given) over the asset (if one is given) to the genome. */
   marksOf(genome: Genome, asset?: string, tag?: string): readonly (AccessMark | undefined)[]
 }
@@ -50,6 +52,8 @@ export class AccessTable {
   readonly #controlled = new Map<string, readonly string[]>()
 
   constructor(genomes: readonly Genome[], sources: AccessSources) {
+    // Most servers control nothing: there is no need to look at every tag for that.
+    if (sources.policy === undefined && sources.configs.every(({ silent }) => silent)) return
     for (const genome of genomes) {
       for (const place of placesOf(genome)) {
         const decision = decide(sources, place)

@@ -61,9 +61,12 @@ export class Catalogue {
   readonly #byAlias = new Map<string, Genome>()
   /** Aliases of every genome of the config, listed or not: the peer goes on resolving them. */
   readonly #digestOfAlias = new Map<string, string>()
+  // The look-ups from here on need every tag: they are filled when they are asked for first, or before by `fill`.
   readonly #byAsset = new Map<string, Genome[]>()
   readonly #byArchiveDigest = new Map<string, ArchiveMatch>()
   readonly #byAssetDigest = new Map<string, CatalogueEntry>()
+  #unfilled: Iterator<Genome> | undefined
+  #archiveCount: number | undefined
 
   constructor(source: CatalogueSource) {
     const { genomes, unlisted } = listedGenomes(source.genomes)
@@ -74,16 +77,27 @@ export class Catalogue {
     for (const genome of source.genomes) {
       for (const alias of genome.aliases) this.#digestOfAlias.set(alias, genome.digest)
     }
-    for (const genome of genomes) this.#index(genome)
+    for (const genome of genomes) {
+      this.#byDigest.set(genome.digest, genome)
+      // The same alias in two genomes: the later one wins, as in the peer.
+      for (const alias of genome.aliases) this.#byAlias.set(alias, genome)
+    }
+    this.#unfilled = genomes.values()
   }
 
   /** Number of listed archives, one a tag. */
   get archiveCount(): number {
-    let count = 0
-    for (const genome of this.genomes) {
-      for (const asset of genome.assets.values()) count += asset.tags.size
-    }
-    return count
+    this.#archiveCount ??= this.genomes.reduce((sum, genome) => sum + tagCount(genome), 0)
+    return this.#archiveCount
+  }
+
+  /**
+   * Fills the look-ups by asset and digest step by step, so that no request has to wait until all tags were gone through.
+   *
+   * @param pause - awaited after each genome
+   */
+  async fill(pause: () => Promise<void>): Promise<void> {
+    while (this.#fillOne()) await pause()
   }
 
   /** The genome of this digest or, failing that, of this alias (the order in which the peer looks). */
@@ -128,16 +142,19 @@ export class Catalogue {
 
   /** The listed genomes that have an asset, in config order. */
   genomesWith(asset: string): readonly Genome[] {
+    this.#fillAll()
     return this.#byAsset.get(asset) ?? []
   }
 
   /** The archive with this md5, as the config claims it. */
   archive(md5: string): ArchiveMatch | undefined {
+    this.#fillAll()
     return this.#byArchiveDigest.get(md5)
   }
 
   /** The tag with this asset digest. */
   byAssetDigest(digest: string): CatalogueEntry | undefined {
+    this.#fillAll()
     return this.#byAssetDigest.get(digest)
   }
 
@@ -157,10 +174,22 @@ export class Catalogue {
     for (const genome of this.genomes) yield* entriesOf(genome)
   }
 
+  #fillAll(): void {
+    while (this.#fillOne());
+  }
+
+  /** False when nothing is left to be filled in. */
+  #fillOne(): boolean {
+    const next = this.#unfilled?.next()
+    if (next === undefined || next.done === true) {
+      this.#unfilled = undefined
+      return false
+    }
+    this.#index(next.value)
+    return true
+  }
+
   #index(genome: Genome): void {
-    this.#byDigest.set(genome.digest, genome)
-    // The same alias in two genomes: the later one wins, as in the peer.
-    for (const alias of genome.aliases) this.#byAlias.set(alias, genome)
     for (const name of genome.assets.keys()) {
       const genomes = this.#byAsset.get(name)
       if (genomes === undefined) this.#byAsset.set(name, [genome])
@@ -184,6 +213,12 @@ export class Catalogue {
   }
 }
 
+/** The number of tags of a genome. */
+function tagCount(genome: Genome): number {
+  if (genome.outline !== undefined) return genome.outline.tags
+  return [...genome.assets.values()].reduce((sum, { tags }) => sum + tags.size, 0)
+}
+
 /** The tags of one genome, in config order. */
 export function* entriesOf(genome: Genome): Generator<CatalogueEntry> {
   for (const asset of genome.assets.values()) {
@@ -200,6 +235,7 @@ function listedGenomes(all: readonly Genome[]): { genomes: Genome[]; unlisted: U
   const unlisted: UnlistedTag[] = []
   const gone = new Set<string>()
   for (const genome of all) {
+    if (genome.outline?.allListed === true) continue
     for (const entry of entriesOf(genome)) {
       const reason = whyUnlisted(entry.tag)
       if (reason === undefined) continue
@@ -211,7 +247,8 @@ function listedGenomes(all: readonly Genome[]): { genomes: Genome[]; unlisted: U
   return { genomes: all.flatMap(genome => withoutGone(genome, gone)), unlisted }
 }
 
-function whyUnlisted(tag: Tag): string | undefined {
+/** Why a tag of the config is not listed; undefined for one that is. */
+export function whyUnlisted(tag: Tag): string | undefined {
   if (tag.withdrawal !== undefined) return `was withdrawn: ${tag.withdrawal.reason}`
   if (tag.archived) return undefined
   return tag.archiveDigest === ''

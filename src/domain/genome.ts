@@ -37,6 +37,11 @@ export class Tag {
     return new Tag(this.name, attributes, this.#life)
   }
 
+  /** What happened to it, as far as anything did. */
+  get life(): TagLife {
+    return this.#life
+  }
+
   /** When it was published in a store, as ISO time. */
   get publishedAt(): string | undefined {
     return this.#life.publishedAt
@@ -133,6 +138,16 @@ export interface Genome {
   /** What the genome says of where it comes from; see `provenanceOf` for what counts. */
   readonly provenance?: Provenance
   readonly assets: ReadonlyMap<string, Asset>
+  /** What is known of the assets without a look at them; undefined = look. */
+  readonly outline?: GenomeOutline
+}
+
+/** What is known of the assets of a genome without a look at them. */
+export interface GenomeOutline {
+  /** Number of tags. */
+  readonly tags: number
+  /** True when every tag is archived and none is withdrawn: then all of it is listed. */
+  readonly allListed: boolean
 }
 
 /** A store that holds copies of the archive folder, from the `remotes` of the config. */

@@ -10,14 +10,15 @@ export async function inParallel<T>(
   most: number,
   action: (item: T) => Promise<void>,
 ): Promise<void> {
-  const waiting = [...items]
+  // Not taken off the front of a list: with 100,000 items each of them would move all others.
+  const waiting = items.values()
   const failures: unknown[] = []
   const worker = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+    for (const item of waiting) {
       await action(item).catch(error => {
-        waiting.length = 0
         failures.push(error)
       })
+      if (failures.length > 0) return
     }
   }
   await Promise.all(Array.from({ length: Math.min(most, items.length) }, worker))

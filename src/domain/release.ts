@@ -108,11 +108,8 @@ export class ReleaseSet {
     this.releases = [...releases].sort(
       (a, b) => byCodePoint(b.created, a.created) || byCodePoint(a.name, b.name),
     )
-    const known = new Set(genomes.flatMap(genome => [...entriesOf(genome)].map(registryPathOf)))
-    const gone = releases.flatMap(({ entries }) =>
-      entries.filter(entry => !known.has(entry.registry_path)),
-    )
-    this.#gone = genomesOf(gone, genomes)
+    const gone = releases.length === 0 ? [] : entriesGone(releases, genomes)
+    this.#gone = gone.length === 0 ? [] : genomesOf(gone, genomes)
     const configs = [marksOf(gone), ...marks]
     this.#access = new AccessTable(this.#gone, { configs, ...(policy && { policy }) })
   }
@@ -123,6 +120,14 @@ export class ReleaseSet {
   }
 }
 
+/** Entries of releases whose tags the config does not have any more. */
+function entriesGone(releases: readonly Release[], genomes: readonly Genome[]): ReleaseEntry[] {
+  const known = new Set(genomes.flatMap(genome => [...entriesOf(genome)].map(registryPathOf)))
+  return releases.flatMap(({ entries }) =>
+    entries.filter(({ registry_path }) => !known.has(registry_path)),
+  )
+}
+
 /** The marks that releases keep of their entries. */
 function marksOf(entries: readonly ReleaseEntry[]): AccessMarks {
   const marked = new Map<string, Set<string>>()
@@ -131,6 +136,7 @@ function marksOf(entries: readonly ReleaseEntry[]): AccessMarks {
     marked.set(registry_path, new Set([...(marked.get(registry_path) ?? []), ...studies]))
   }
   return {
+    silent: marked.size === 0,
     marksOf: ({ digest }, asset, tag) => {
       const studies = marked.get(`${digest}/${asset}:${tag}`)
       return studies === undefined ? [] : [{ access: 'controlled', studies: [...studies] }]

@@ -41,6 +41,7 @@ export class WithdrawnTags {
   }
 
   #takeIn(genome: Genome): void {
+    if (genome.outline?.allListed === true) return
     for (const asset of genome.assets.values()) {
       for (const tag of asset.tags.values()) {
         const { withdrawal } = tag

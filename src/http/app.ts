@@ -10,7 +10,8 @@ import { withoutToken } from './access/credentials.ts'
 import { visibleHealth } from './access/visible-health.ts'
 import { visibleReport } from './access/visible-report.ts'
 import type { AppParts, RouteParts } from './app-settings.ts'
-import { collectDocument, documentRoutes } from './documents.ts'
+import { COMPILERS } from './compilers.ts'
+import { collectDocuments, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
@@ -68,6 +69,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // A proxy may send a request over a connection it kept in the moment a replica begins to stop: it is answered, and the connection ends.
     return503OnClosing: false,
+    schemaController: { compilersFactory: COMPILERS },
   })
   const generationFor: RouteParts['generationFor'] = request =>
     access.view(depot.current, callerOf(request).rights)
@@ -80,7 +82,6 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     downloadReport: (request, query) =>
       visibleReport(access.counts, generationFor(request).catalogue, query),
   }
-  app.setSerializerCompiler(() => data => JSON.stringify(data))
   const known = knownPaths(app)
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat()) appParts.onRoute?.(name, url)
@@ -101,7 +102,8 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   logRequests(app)
   endKeptConnections(app)
   guardPages(app)
-  await collectDocument(app, parts)
+  const documents = collectDocuments(app, parts)
+  app.decorate('documents', documents)
   await app.register((routes, _options, done) => {
     // The client keeps the last of equal paths, so the root copies stand before `/v3`.
     registerRefgenie(routes, parts, v3Routes(''))
@@ -121,7 +123,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     done()
   })
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
-  await documentRoutes(app, parts)
+  documentRoutes(app, parts, documents)
   return app
 }
 

@@ -1,7 +1,8 @@
 /** How the routes of the refgenie APIs are declared: one table row each, registered with schema, checks and delivery. */
 
-import { type TSchema, Type } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Type } from '../domain/schema.ts'
 import type { Blob } from '../storage/blob.ts'
 import { carriesCredentials } from './access/caller.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'

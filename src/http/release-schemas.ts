@@ -1,5 +1,6 @@
 /** Schemas of releases. */
-import { type TSchema, Type } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
+import { Type } from '../domain/schema.ts'
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 

@@ -1,5 +1,6 @@
 /** Schemas that more than one route answers with; they become components of the OpenAPI document. */
-import { type TSchema, Type } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
+import { Type } from '../domain/schema.ts'
 import { RELEASE_SCHEMAS } from './release-schemas.ts'
 
 const EXAMPLE_DIGEST = '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905'

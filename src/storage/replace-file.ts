@@ -6,19 +6,23 @@ import { StorageWriteFailed } from '../domain/errors.ts'
 
 /**
  * Replaces the content of a file: a temporary file beside it is flushed and renamed. A link stays a link, its target is replaced; the mode
- * of an existing file stays.
+ * of an existing file stays, unless one is given.
  *
  * @throws StorageWriteFailed; the old content is untouched then
  */
-export async function replaceFile(path: string, content: string | Buffer): Promise<void> {
+export async function replaceFile(
+  path: string,
+  content: string | Buffer,
+  mode?: number,
+): Promise<void> {
   const target = await realpath(path).catch(() => path)
   const temporary = `${target}.${process.pid}.${randomBytes(4).toString('hex')}.part`
   try {
-    const mode = await stat(target).then(
+    const kept = await stat(target).then(
       stats => stats.mode,
       () => 0o644,
     )
-    await writeFile(temporary, content, { flush: true, flag: 'wx', mode })
+    await writeFile(temporary, content, { flush: true, flag: 'wx', mode: mode ?? kept })
     await rename(temporary, target)
     await flushFolder(dirname(target))
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -111,6 +111,40 @@ t.test('a server starts from the environment, answers, reloads and stops', async
   served.child.kill('SIGHUP')
   await served.logged(/genome 'docs' has a reserved name/)
   t.equal(await served.stop(), 0)
+})
+
+t.test('what a server has read of its config, the next one starts from', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const state = join(folder, 'state')
+  const args = ['-c', config, '--archive-folder', folder, '--state-folder', state]
+  const snapshots = async () =>
+    (await readdir(state).catch(() => [])).filter(name => name.endsWith('.snapshot'))
+  const start = async (...more: string[]) => {
+    const served = await serveCli(t, [...args, ...more])
+    const genomes = await (await fetch(`${served.url}/v3/genomes/list`)).json()
+    while ((await (await fetch(`${served.url}/readyz`)).json()).check.state !== 'done') {
+      await wait(20)
+    }
+    return { ...served, genomes }
+  }
+  const silent = await start('--snapshot', 'false')
+  t.same(await snapshots(), [])
+  await silent.stop()
+  const first = await start()
+  const [name = ''] = await snapshots()
+  t.match(name, /^config-[0-9a-f]{16}\.snapshot$/)
+  await first.stop()
+  const kept = await stat(join(state, name))
+  const second = await start()
+  t.same(second.genomes, first.genomes)
+  t.equal((await stat(join(state, name))).ino, kept.ino, 'taken, not written anew')
+  await second.stop()
+  await truncate(join(state, name), kept.size - 1)
+  const third = await start()
+  t.same(third.genomes, first.genomes)
+  await third.logged(/the snapshot .* is damaged; the config was read anew/)
+  t.equal((await stat(join(state, name))).size, kept.size, 'and it is whole again')
+  t.equal(await third.stop(), 0)
 })
 
 t.test('an archive that is replaced while the server runs is hashed anew', async t => {

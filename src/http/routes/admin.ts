@@ -1,9 +1,10 @@
 /** Routes of administrators: tokens and the audit, as pages for browsers and as JSON. */
-import { Type } from '@sinclair/typebox'
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
 import { DURATION_FORMS, parseDuration } from '../../domain/duration.ts'
 import { InvalidParameter } from '../../domain/errors.ts'
+import { Type } from '../../domain/schema.ts'
 import type { State } from '../../state/open-state.ts'
 import { expiryOf, tokenJson } from '../../state/token-form.ts'
 import type { AccessControl } from '../access/access-control.ts'

@@ -1,7 +1,8 @@
 /** Native routes of short-lived links: asking for one, and using it. */
-import { Type } from '@sinclair/typebox'
+
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { registryPathOf } from '../../domain/catalogue.ts'
+import { Type } from '../../domain/schema.ts'
 import type { AccessControl } from '../access/access-control.ts'
 import { addressOf, attend, callerOf } from '../access/caller.ts'
 import { grantedBlob, grantFor, issuerOf } from '../access/link-grant.ts'

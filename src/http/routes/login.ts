@@ -1,7 +1,8 @@
 /** Logging in and out with a browser, and what other services ask about tokens. */
-import { Type } from '@sinclair/typebox'
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
+import { Type } from '../../domain/schema.ts'
 import type { AccessControl } from '../access/access-control.ts'
 import { addressOf, type Caller, callerOf } from '../access/caller.ts'
 import { SESSION_COOKIE, tokenCredential } from '../access/credentials.ts'

@@ -1,9 +1,10 @@
 /** Native routes by digest: archives and files whose URL names their bytes, so that they may be kept for ever. */
-import { Type } from '@sinclair/typebox'
+
 import type { FastifyInstance } from 'fastify'
 import { archiveName } from '../../archive/archive-places.ts'
 import { isMd5, isSha256 } from '../../domain/digest.ts'
 import { ArchiveReplaced, DigestPending, NotInCatalogue } from '../../domain/errors.ts'
+import { Type } from '../../domain/schema.ts'
 import type { Blob } from '../../storage/blob.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { RouteParts } from '../app-settings.ts'

@@ -1,10 +1,10 @@
 /** Native routes of what belongs to one tag: archive, recipe, log, digest, contents, files, checksums. */
 
-import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { archiveName, sideFileName } from '../../archive/archive-places.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { NotInCatalogue } from '../../domain/errors.ts'
+import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, text } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'

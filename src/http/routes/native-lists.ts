@@ -1,10 +1,10 @@
 /** Native routes of genomes and assets: a page for browsers, JSON for everybody else. */
 
-import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AssetQuery, searchAssets } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { entriesOf } from '../../domain/catalogue.ts'
+import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { html, json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'

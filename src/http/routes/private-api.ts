@@ -1,5 +1,5 @@
 /** The private API of refgenieserver: one route, which `refgenie listr` lives on. */
-import { Type } from '@sinclair/typebox'
+import { Type } from '../../domain/schema.ts'
 import { json, once } from '../answers.ts'
 import { genomesDict } from '../refgenie-content.ts'
 import type { RefgenieRoute } from '../refgenie-route.ts'

@@ -1,6 +1,7 @@
 /** Routes of releases: all of them, one, and what differs between two. */
-import { type TSchema, Type } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Type } from '../../domain/schema.ts'
 import type { Blob } from '../../storage/blob.ts'
 import { html, json, table } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'

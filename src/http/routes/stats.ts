@@ -1,6 +1,7 @@
 /** Native route of download counts: a page for browsers, CSV for tables, JSON for everybody else. */
-import { Type } from '@sinclair/typebox'
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from '../../domain/schema.ts'
 import { reportCsv } from '../../state/download-report.ts'
 import { memoryBlob } from '../../storage/blob.ts'
 import { html, json } from '../answers.ts'

@@ -1,7 +1,7 @@
 /** Routes about the server itself: health, readiness, what it is and can. */
 
-import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
+import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { VisibleHealth } from '../access/visible-health.ts'
 import { json } from '../answers.ts'

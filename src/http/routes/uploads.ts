@@ -1,10 +1,11 @@
 /** Routes of uploads: archives that others send, to be published here. */
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { UploadDesk, UploadStatus } from '../../archive/upload-desk.ts'
 import type { Sender } from '../../archive/upload-rights.ts'
 import { Forbidden, LoginRequired } from '../../domain/access-errors.ts'
 import { InvalidParameter } from '../../domain/errors.ts'
+import { Type } from '../../domain/schema.ts'
 import { UploadsOff } from '../../domain/upload.ts'
 import type { AccessControl } from '../access/access-control.ts'
 import { addressOf, callerOf } from '../access/caller.ts'

@@ -1,7 +1,8 @@
 /** API v2 of refgenieserver: texts are JSON, genomes go by any alias, archives hold alias-named files. */
-import { Type } from '@sinclair/typebox'
+
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { nameOf } from '../../domain/genome.ts'
+import { Type } from '../../domain/schema.ts'
 import { byCodePoint } from '../../domain/text-order.ts'
 import { html, json, once } from '../answers.ts'
 import { assetList, genomeAttributes, genomesWith, legacyAttributes } from '../refgenie-content.ts'

@@ -1,6 +1,7 @@
 /** API v3 of refgenieserver, mounted at `/v3` and at the root. */
-import { Type } from '@sinclair/typebox'
+
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, once, text } from '../answers.ts'
 import {

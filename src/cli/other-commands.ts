@@ -1,0 +1,20 @@
+/** Every command but `serve`. */
+import type { Command } from 'commander'
+import { accessCommands } from './access-commands.ts'
+import { archiveCommands, type Settle } from './archive-commands.ts'
+import { configCommands } from './config-commands.ts'
+import { datasetCommands } from './dataset-commands.ts'
+import { releaseCommands } from './release-commands.ts'
+import { statsCommand } from './stats-command.ts'
+import { storeCommands } from './store-commands.ts'
+
+/** Registers them in the order of the help. */
+export function otherCommands(program: Command, settle: Settle): void {
+  archiveCommands(program, settle)
+  configCommands(program, settle)
+  accessCommands(program, settle)
+  storeCommands(program, settle)
+  releaseCommands(program, settle)
+  statsCommand(program, settle)
+  datasetCommands(program, settle)
+}
