@@ -57,6 +57,8 @@ export class Catalogue {
   readonly unlisted: readonly UnlistedTag[]
   /** Tags that are gone for good, and why. */
   readonly withdrawn: WithdrawnTags
+  /** Number of listed archives, one a tag. */
+  readonly archiveCount: number
   readonly #byDigest = new Map<string, Genome>()
   readonly #byAlias = new Map<string, Genome>()
   /** Aliases of every genome of the config, listed or not: the peer goes on resolving them. */
@@ -74,16 +76,12 @@ export class Catalogue {
     for (const genome of source.genomes) {
       for (const alias of genome.aliases) this.#digestOfAlias.set(alias, genome.digest)
     }
-    for (const genome of genomes) this.#index(genome)
-  }
-
-  /** Number of listed archives, one a tag. */
-  get archiveCount(): number {
     let count = 0
-    for (const genome of this.genomes) {
+    for (const genome of genomes) {
+      this.#index(genome)
       for (const asset of genome.assets.values()) count += asset.tags.size
     }
-    return count
+    this.archiveCount = count
   }
 
   /** The genome of this digest or, failing that, of this alias (the order in which the peer looks). */

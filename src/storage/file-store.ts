@@ -131,6 +131,11 @@ export async function openFile(path: string): Promise<StoredObject> {
   return object
 }
 
+/** True for an object that is a file of the local disk, read as it is. */
+export function isOnDisk(object: StoredObject): boolean {
+  return object instanceof OpenFile
+}
+
 /** An open file; the handle keeps the bytes alive when the file is removed or replaced. */
 class OpenFile implements StoredObject {
   readonly key: string
