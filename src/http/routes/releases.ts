@@ -80,16 +80,17 @@ function releaseAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const generation = parts.generationFor(request)
   const release = releaseNamed(generation, (request.params as { name: string }).name)
   const { format } = request.query as { format?: 'json' | 'tsv' }
-  const { catalogue, answers } = generation
+  // Kept by the releases of the view: two views can see all that is served and yet not the same releases.
+  const { releases, answers } = generation
   if (format === 'tsv') {
     const make = () => table(releaseTable(generation, release))
-    return answers.of(catalogue, `release ${release.name} as a table`, make)
+    return answers.of(releases, `release ${release.name} as a table`, make)
   }
   if (format === undefined && wantsPage(request)) {
     return html(pagesFor(parts, request).release(generation, release))
   }
   const absolute = (path: string) => parts.absolute(request, path)
-  return answers.of(catalogue, `release ${release.name} ${absolute('')}`, () =>
+  return answers.of(releases, `release ${release.name} ${absolute('')}`, () =>
     json(releaseRecord(generation, release, absolute)),
   )
 }
@@ -100,7 +101,7 @@ function diffAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const [before, after] = [releaseNamed(generation, name), releaseNamed(generation, to)]
   const absolute = (path: string) => parts.absolute(request, path)
   const named = `release ${before.name} to ${after.name} ${absolute('')}`
-  return generation.answers.of(generation.catalogue, named, () =>
+  return generation.answers.of(generation.releases, named, () =>
     json(diffRecord(generation, before, after, absolute)),
   )
 }
