@@ -23,6 +23,7 @@ import {
 } from './member-blob.ts'
 import { filesOf, INDEX_SUFFIX, type MemberIndex } from './member-index.ts'
 import { findMember } from './member-path.ts'
+import { SmallFiles } from './small-files.ts'
 
 /** One file of an asset, as lists show it; digests are there when an index has them. */
 export interface ListedFile {
@@ -65,6 +66,8 @@ const OCTETS = 'application/octet-stream'
 /** The archive folder of one catalogue. */
 export class ArchiveFolder {
   readonly #parts: FolderParts
+  readonly #archives = new SmallFiles<OpenedArchive>()
+  readonly #sideFiles = new SmallFiles<{ readonly object: StoredObject } | undefined>()
 
   constructor(parts: FolderParts) {
     this.#parts = parts
@@ -177,10 +180,14 @@ export class ArchiveFolder {
     form: ArchiveForm,
   ): Promise<Blob | undefined> {
     for (const folder of this.#parts.places.foldersOf(entry, form)) {
-      const object = await this.#parts.store.open(`${folder}/${sideFileName(entry, file)}`)
-      if (object !== undefined) {
+      const key = `${folder}/${sideFileName(entry, file)}`
+      const opened = await this.#sideFiles.open(key, async () => {
+        const object = await this.#parts.store.open(key)
+        return object && { object }
+      })
+      if (opened !== undefined) {
         const mediaType = file === 'log' ? OCTETS : 'application/json'
-        return storedBlob(object, { mediaType })
+        return storedBlob(opened.object, { mediaType })
       }
     }
     return undefined
@@ -247,7 +254,14 @@ export class ArchiveFolder {
   }
 
   /** Opens an archive with its index; one that is not the archive of the config is not sent. */
-  async #open(entry: CatalogueEntry): Promise<OpenedArchive> {
+  #open(entry: CatalogueEntry): Promise<OpenedArchive> {
+    const { genome, asset, tag } = entry
+    // One catalogue: names are enough to tell tags apart.
+    const name = `${genome.folder}/${genome.digest}/${asset.name}:${tag.name}`
+    return this.#archives.open(name, () => this.#openFile(entry))
+  }
+
+  async #openFile(entry: CatalogueEntry): Promise<OpenedArchive> {
     for (const key of this.#parts.places.archiveKeys(entry, 'stored')) {
       const object = await this.#parts.store.open(key)
       if (object === undefined) continue

@@ -4,7 +4,8 @@ import { findServerConfig } from '../archive/server-config.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
 import {
-  type CountedArchive,
+  asCounted,
+  type CountedArchives,
   countedArchives,
   type DownloadReport,
   downloadReport,
@@ -32,17 +33,17 @@ export async function runStats(flags: StatsFlags): Promise<number> {
   const report = await withPresentState(flags, async state => {
     const numbers = state?.downloads ?? NOTHING_COUNTED
     const archives = await archivesOf(flags, numbers)
-    return downloadReport(numbers, archives, { ...window, offset: 0, limit: archives.length })
+    return downloadReport(numbers, archives, { ...window, offset: 0, limit: archives.list.length })
   })
   process.stdout.write(textOf(report, flags))
   return EXIT.ok
 }
 
-async function archivesOf(flags: StatsFlags, numbers: NumberSource): Promise<CountedArchive[]> {
+async function archivesOf(flags: StatsFlags, numbers: NumberSource): Promise<CountedArchives> {
   const { config = '', archiveFolder } = flags
   if (config === '') {
     const counted = await numbers.sums({})
-    return [...counted.keys()].sort().map(archive => ({ archive }))
+    return asCounted([...counted.keys()].sort().map(archive => ({ archive })))
   }
   const { config: read } = await findServerConfig(config, archiveFolder)
   return countedArchives(selectTags(read.genomes, []).filter(({ tag }) => tag.archived))

@@ -172,6 +172,18 @@ export const LATEST = 'latest'
  * where nothing is. Undefined when there is none.
  */
 export function latestTagOf(asset: Asset): Tag | undefined {
+  let latest = latestTags.get(asset)
+  if (latest === undefined) {
+    latest = { tag: lastPublished(asset) }
+    latestTags.set(asset, latest)
+  }
+  return latest.tag
+}
+
+// Assets never change, and some have a tag for each release of their source.
+const latestTags = new WeakMap<Asset, { readonly tag: Tag | undefined }>()
+
+function lastPublished(asset: Asset): Tag | undefined {
   const all = [...asset.tags.values()].filter(tag => tag.withdrawal === undefined)
   const archived = all.filter(tag => tag.archived)
   let latest: Tag | undefined

@@ -17,6 +17,7 @@ import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { closeQueuedAnswers } from './queued-answers.ts'
 import { registerRefgenie } from './refgenie-route.ts'
+import { RequestLog, tellsRequests } from './request-log.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { linkRoutes } from './routes/links.ts'
 import { loginRoutes } from './routes/login.ts'
@@ -46,7 +47,7 @@ const EXPOSED_HEADERS = [
   'Link',
   'Repr-Digest',
   'Retry-After',
-]
+].join(', ')
 
 // How often a stopping server looks for connections that have nothing to do any more.
 const IDLE_LOOK_MS = 100
@@ -60,6 +61,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   const { depot, settings, logger, access } = appParts
   const app = Fastify({
     loggerInstance: logger,
+    childLoggerFactory: (parent, bindings, options) => new RequestLog(parent, bindings, options),
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trustedProxies(settings.trustProxy),
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreDuplicateSlashes: true },
@@ -145,12 +147,14 @@ function unescapedWords(url: string): string {
 
 /** One line a request, without the caller's address. */
 function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    if (!tellsRequests(request.log)) return done()
     const { method } = request
     const { statusCode } = reply
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const url = withoutSecrets(request.url)
     request.log.info({ method, url, status: statusCode, ms }, 'request')
+    done()
   })
 }
 
@@ -166,11 +170,12 @@ function endKeptConnections(app: FastifyInstance): void {
 }
 
 function guardPages(app: FastifyInstance): void {
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     reply.header('x-content-type-options', 'nosniff')
     const type = String(reply.getHeader('content-type') ?? '')
     if (type.startsWith('text/html') && !reply.hasHeader('content-security-policy')) {
       reply.header('content-security-policy', PAGE_POLICY)
     }
+    done(null, payload)
   })
 }

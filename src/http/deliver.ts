@@ -12,6 +12,7 @@ import { orderFor, type ProxyOrder } from './access/hand-off.ts'
 import { placeInStore } from './access/store-redirect.ts'
 import { beginTransfer } from './access/transfer.ts'
 import { parseRange } from './byte-ranges.ts'
+import { type ContentCoding, codedForm, hasCodings } from './content-codings.ts'
 import { evaluate, rangeStillValid } from './preconditions.ts'
 
 /** How an answer may be kept: for ever (its URL names its digest), asked for again each time, or not at all (it holds a secret). */
@@ -28,6 +29,8 @@ export interface DeliveryOptions {
   readonly data?: boolean
   /** True when the bytes must come from here, whatever the store could do. */
   readonly staysHere?: boolean
+  /** How the bytes of the blob are compressed; ranges of it are not offered. */
+  readonly coding?: ContentCoding
   /** 200 unless the answer is an error page or a problem. */
   readonly status?: number
 }
@@ -65,9 +68,10 @@ export function planDelivery(
   const outcome = evaluate(headers, blob)
   if (outcome === 'failed') return bodiless(412, common)
   if (outcome === 'not-modified') return { status: 304, headers: common, ranges: [] }
-  const asked = rangeStillValid(headers, blob)
-    ? parseRange(headers.range, blob.size)
-    : ({ kind: 'whole' } as const)
+  const asked =
+    options.coding === undefined && rangeStillValid(headers, blob)
+      ? parseRange(headers.range, blob.size)
+      : ({ kind: 'whole' } as const)
   if (asked.kind === 'whole') return whole(blob, common, 200)
   if (asked.kind === 'unsatisfiable') {
     return bodiless(416, { ...common, 'content-range': `bytes */${blob.size}` })
@@ -84,6 +88,21 @@ export async function deliver(
   blob: Blob,
   options: DeliveryOptions = {},
 ): Promise<FastifyReply> {
+  if (!hasCodings(blob)) return deliverForm(request, reply, blob, options)
+  const accepted = request.headers['accept-encoding'] as string | undefined
+  const form = await codedForm(blob, accepted)
+  const vary = options.vary === undefined ? 'Accept-Encoding' : `${options.vary}, Accept-Encoding`
+  const { coding } = form ?? {}
+  const more = { ...options, vary, ...(coding !== undefined && { coding }) }
+  return deliverForm(request, reply, form?.blob ?? blob, more)
+}
+
+async function deliverForm(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blob: Blob,
+  options: DeliveryOptions,
+): Promise<FastifyReply> {
   const plan = planDelivery(request.headers, blob, options)
   const elsewhere = await placeInStore(request, blob, plan.ranges, options)
   if (elsewhere !== undefined) return redirect(reply, blob, elsewhere)
@@ -96,6 +115,7 @@ export async function deliver(
     return reply.send(plan.status === 304 ? '' : Readable.from([]))
   }
   if (options.data === true) await begin(request, reply, blob, plan)
+  if (plan.status === 200 && blob.text !== undefined) return sendText(reply, blob.text)
   const [range] = plan.ranges
   if (plan.boundary === undefined && range !== undefined)
     return sendRange(request, reply, blob, range)
@@ -155,9 +175,20 @@ export function forgetDelivery(reply: FastifyReply): void {
     'last-modified',
     'content-disposition',
     'cache-control',
+    'content-encoding',
   ]) {
     reply.removeHeader(name)
   }
+}
+
+/** Sends a short text: in one write with its headers. */
+function sendText(reply: FastifyReply, body: string): FastifyReply {
+  // Without a serializer the framework would name a charset in the type of JSON, which has none (RFC 8259 §11).
+  return reply.serializer(asIs).send(body)
+}
+
+function asIs(body: unknown): string {
+  return body as string
 }
 
 async function sendRange(
@@ -190,6 +221,10 @@ function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, str
     etag: `"${blob.etag}"`,
     'accept-ranges': 'bytes',
     'cache-control': options.data === true ? `${policy}, no-transform` : policy,
+  }
+  if (options.coding !== undefined) {
+    headers['content-encoding'] = options.coding
+    headers['accept-ranges'] = 'none'
   }
   if (options.vary !== undefined) headers.vary = options.vary
   if (blob.modified !== undefined) headers['last-modified'] = blob.modified.toUTCString()

@@ -3,11 +3,10 @@ import { archiveName, foldersOf, type SideFile, sideFileName } from '../archive/
 import type { ArchiveForm, CatalogueEntry } from '../domain/catalogue.ts'
 import { ArchiveMissing } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
-import { json } from './answers.ts'
 import { RefgenieError } from './errors.ts'
 import type { RefgenieAnswer, RefgenieCall } from './refgenie-route.ts'
 import { redirectPrefix } from './remote.ts'
-import { readSideJson } from './side-json.ts'
+import { sideJsonAnswer } from './side-json.ts'
 
 /** The archive of a tag; `missing` is the peer's text when its file is not there. */
 export async function archiveAnswer(
@@ -53,9 +52,9 @@ export async function jsonFileAnswer(
 ): Promise<RefgenieAnswer> {
   const remote = remoteUrl(call, entry, form, sideFileName(entry, file))
   if (remote !== undefined) return { redirect: remote }
-  const value = await readSideJson(call.generation.folder, entry, file, form)
-  if (value === undefined) throw new RefgenieError(404, missing)
-  return { blob: json(value) }
+  const blob = await sideJsonAnswer(call.generation, entry, file, form)
+  if (blob === undefined) throw new RefgenieError(404, missing)
+  return { blob }
 }
 
 /** The name the caller used for the genome; a caller with a digest gets the first alias. */

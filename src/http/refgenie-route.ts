@@ -54,7 +54,7 @@ export interface RefgenieRoute {
   /** True for routes that may send the caller to a remote. */
   readonly canRedirect?: boolean
   /** Rules of the parameters; undefined in APIs that do not validate. */
-  readonly rules?: (generation: VisibleGeneration) => Readonly<Record<string, ParameterRule>>
+  readonly rules?: Readonly<Record<string, ParameterRule>>
   answer(call: RefgenieCall): RefgenieAnswer | Promise<RefgenieAnswer>
 }
 
@@ -78,19 +78,16 @@ export function registerRefgenie(
   routes: readonly RefgenieRoute[],
 ): void {
   for (const route of routes) {
+    const parameters = parametersToCheck(route)
     app.get(
       route.path.replace(/\{(\w+)\}/g, ':$1'),
       { schema: schemaOf(route), validatorCompiler: () => () => true },
       async (request, reply) => {
-        const call = callOf(parts, request)
-        check(route, call, request)
+        const call = new RequestCall(parts, request)
+        check(call, parameters)
         const answer = await answerOf(route, call)
         if ('redirect' in answer) return reply.redirect(answer.redirect, 307)
-        const { blob, filename, data } = answer
-        return deliver(request, reply, blob, {
-          ...(filename !== undefined && { filename }),
-          ...(data !== undefined && { data }),
-        })
+        return deliver(request, reply, answer.blob, answer)
       },
     )
   }
@@ -116,31 +113,61 @@ async function answerOf(route: RefgenieRoute, call: RefgenieCall): Promise<Refge
   }
 }
 
-function callOf(parts: RouteParts, request: FastifyRequest): RefgenieCall {
-  const path = request.params as Record<string, string>
-  const query = request.query as Record<string, string | string[]>
-  return {
-    generation: parts.generationFor(request),
-    staysHere: carriesCredentials(request),
-    path: name => path[name] as string,
-    query: name => [query[name]].flat().at(-1),
-    absolute: to => parts.absolute(request, to),
-    pages: pagesFor(parts, request),
+/** A request of the framework as a call. */
+class RequestCall implements RefgenieCall {
+  readonly generation: VisibleGeneration
+  readonly #parts: RouteParts
+  readonly #request: FastifyRequest
+  readonly #path: Readonly<Record<string, string>>
+
+  constructor(parts: RouteParts, request: FastifyRequest) {
+    this.#parts = parts
+    this.#request = request
+    this.#path = request.params as Record<string, string>
+    this.generation = parts.generationFor(request)
+  }
+
+  get staysHere(): boolean {
+    return carriesCredentials(this.#request)
+  }
+
+  get pages(): Pages {
+    return pagesFor(this.#parts, this.#request)
+  }
+
+  /** True when a value of the path holds a slash that was encoded. */
+  get hasSlash(): boolean {
+    for (const name in this.#path) if (this.path(name).includes('/')) return true
+    return false
+  }
+
+  path(name: string): string {
+    return this.#path[name] as string
+  }
+
+  query(name: string): string | undefined {
+    const value = (this.#request.query as Record<string, string | string[]>)[name]
+    return Array.isArray(value) ? value.at(-1) : value
+  }
+
+  absolute(path: string): string {
+    return this.#parts.absolute(this.#request, path)
   }
 }
 
-function check(route: RefgenieRoute, call: RefgenieCall, request: FastifyRequest): void {
-  const values = Object.values(request.params as Record<string, string>)
+/** What is to be checked of each request, worked out once. */
+function parametersToCheck({ path, rules = {} }: RefgenieRoute): Parameter[] {
+  return Object.entries(rules).map(([name, rule]) => ({
+    place: path.includes(`{${name}}`) ? 'path' : 'query',
+    name,
+    rule,
+  }))
+}
+
+function check(call: RequestCall, parameters: readonly Parameter[]): void {
   // An encoded slash belongs to no segment: the peer decodes first and finds no such route.
-  if (values.some(value => value.includes('/'))) throw new RefgenieError(404, 'Not Found')
-  if (route.rules === undefined) return
-  const parameters: Parameter[] = []
-  for (const [name, rule] of Object.entries(route.rules(call.generation))) {
-    const inPath = route.path.includes(`{${name}}`)
-    const value = inPath ? call.path(name) : call.query(name)
-    parameters.push({ place: inPath ? 'path' : 'query', name, rule, value })
-  }
-  validate(parameters)
+  if (call.hasSlash) throw new RefgenieError(404, 'Not Found')
+  validate(parameters, call)
 }
 
 function schemaOf(route: RefgenieRoute): object {

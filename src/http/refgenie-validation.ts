@@ -4,6 +4,7 @@
  * Rules and texts are those of the peer's framework (reference §5, table "Validation"); path before query, one item a parameter.
  */
 import { GENOME_DIGEST_LENGTH } from '../domain/digest.ts'
+import type { VisibleGeneration } from './access/visible-generation.ts'
 import { RefgenieError } from './errors.ts'
 
 /** Where a parameter stands. */
@@ -14,15 +15,24 @@ export type ParameterRule =
   | { readonly kind: 'genome' }
   | { readonly kind: 'word' }
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'enum'; readonly allowed: readonly string[] }
+  | {
+      readonly kind: 'enum'
+      readonly allowed: (generation: VisibleGeneration) => readonly string[]
+    }
 
-/** One parameter of a request. */
+/** One parameter of a route. */
 export interface Parameter {
   readonly place: ParameterPlace
   readonly name: string
   readonly rule: ParameterRule
+}
+
+/** What a request says of its parameters. */
+export interface ParameterValues {
+  readonly generation: VisibleGeneration
+  path(name: string): string
   /** Undefined when the request does not carry it. */
-  readonly value: string | undefined
+  query(name: string): string | undefined
 }
 
 const BOOLEANS = new Map([
@@ -36,16 +46,17 @@ export function parseBoolean(value: string): boolean | undefined {
 }
 
 /** Throws the peer's 422 when a parameter does not validate. */
-export function validate(parameters: readonly Parameter[]): void {
-  const items = parameters.flatMap(parameter => {
-    if (parameter.value === undefined) return []
-    const fault = faultOf(parameter.rule, parameter.value)
-    if (fault === undefined) return []
+export function validate(parameters: readonly Parameter[], values: ParameterValues): void {
+  let items: object[] | undefined
+  for (const { place, name, rule } of parameters) {
+    const value = place === 'path' ? values.path(name) : values.query(name)
+    const fault = value === undefined ? undefined : faultOf(rule, value, values.generation)
+    if (fault === undefined) continue
     const { type, msg, ctx } = fault
-    const loc = [parameter.place, parameter.name]
-    return [{ type, loc, msg, input: parameter.value, ...(ctx && { ctx }) }]
-  })
-  if (items.length > 0) throw new RefgenieError(422, items)
+    items ??= []
+    items.push({ type, loc: [place, name], msg, input: value, ...(ctx && { ctx }) })
+  }
+  if (items !== undefined) throw new RefgenieError(422, items)
 }
 
 interface Fault {
@@ -54,7 +65,11 @@ interface Fault {
   readonly ctx?: object
 }
 
-function faultOf(rule: ParameterRule, value: string): Fault | undefined {
+function faultOf(
+  rule: ParameterRule,
+  value: string,
+  generation: VisibleGeneration,
+): Fault | undefined {
   if (rule.kind === 'genome') return genomeFault(value)
   if (rule.kind === 'word') return /^\S+$/.test(value) ? undefined : pattern('^\\S+$')
   if (rule.kind === 'boolean') {
@@ -62,14 +77,18 @@ function faultOf(rule: ParameterRule, value: string): Fault | undefined {
     const msg = 'Input should be a valid boolean, unable to interpret input'
     return { type: 'bool_parsing', msg }
   }
-  if (rule.allowed.includes(value)) return undefined
-  const quoted = rule.allowed.map(name => `'${name}'`)
+  const allowed = rule.allowed(generation)
+  if (allowed.includes(value)) return undefined
+  const quoted = allowed.map(name => `'${name}'`)
   const last = quoted.pop()
   const expected = quoted.length === 0 ? String(last) : `${quoted.join(', ')} or ${last}`
   return { type: 'enum', msg: `Input should be ${expected}`, ctx: { expected } }
 }
 
+const SOUND_GENOME = new RegExp(`^[A-Za-z0-9_]{${GENOME_DIGEST_LENGTH}}$`)
+
 function genomeFault(value: string): Fault | undefined {
+  if (SOUND_GENOME.test(value)) return undefined
   const length = [...value].length
   if (length < GENOME_DIGEST_LENGTH) {
     const msg = `String should have at least ${GENOME_DIGEST_LENGTH} characters`

@@ -17,6 +17,13 @@ export interface CountedArchive {
   readonly registryPath?: string
 }
 
+/** Archives in the order in which they are shown, each once. */
+export interface CountedArchives {
+  readonly list: readonly CountedArchive[]
+  /** Their md5s. */
+  readonly digests: ReadonlySet<string>
+}
+
 /** Which part of the numbers. */
 export interface ReportQuery extends DayWindow {
   /** Archives to leave out first. */
@@ -50,14 +57,19 @@ export interface DownloadReport {
 }
 
 /** The archives of some tags, each once, in the order of the tags. */
-export function countedArchives(entries: Iterable<CatalogueEntry>): CountedArchive[] {
+export function countedArchives(entries: Iterable<CatalogueEntry>): CountedArchives {
   const archives = new Map<string, CountedArchive>()
   for (const entry of entries) {
     const archive = entry.tag.archiveDigest
     if (archives.has(archive)) continue
     archives.set(archive, { archive, registryPath: registryPathOf(entry) })
   }
-  return [...archives.values()]
+  return asCounted([...archives.values()])
+}
+
+/** Archives that are named each once. */
+export function asCounted(list: readonly CountedArchive[]): CountedArchives {
+  return { list, digests: new Set(list.map(({ archive }) => archive)) }
 }
 
 /**
@@ -67,18 +79,19 @@ export function countedArchives(entries: Iterable<CatalogueEntry>): CountedArchi
  */
 export async function downloadReport(
   source: NumberSource,
-  archives: readonly CountedArchive[],
+  { list, digests }: CountedArchives,
   { offset, limit, ...window }: ReportQuery,
 ): Promise<DownloadReport> {
   const sums = await source.sums(window)
-  const shown = archives.slice(offset, offset + limit)
+  const shown = list.slice(offset, offset + limit)
   const days = new Map<string, ReportedDay[]>(shown.map(({ archive }) => [archive, []]))
   for (const { archive, ...day } of await source.days([...days.keys()], window)) {
     days.get(archive)?.push(day)
   }
   const totals = { downloads: 0, bytes: 0 }
-  for (const { archive } of archives) {
-    const { downloads, bytes } = sums.get(archive) ?? NONE
+  // What was downloaded is less than what is there.
+  for (const [archive, { downloads, bytes }] of sums) {
+    if (!digests.has(archive)) continue
     totals.downloads += downloads
     totals.bytes += bytes
   }
@@ -92,7 +105,7 @@ export async function downloadReport(
       ...(sums.get(archive) ?? NONE),
       days: days.get(archive) as ReportedDay[],
     })),
-    total: archives.length,
+    total: list.length,
     offset,
     limit,
   }

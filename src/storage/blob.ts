@@ -23,6 +23,8 @@ export interface Blob {
   readonly storedAs?: string
   /** The file that has these bytes and no others, when it lies below the folder of its store. */
   readonly place?: FilePlace
+  /** The whole content as a text, where it is a short one in memory: its writer can put it behind the headers in one piece. */
+  readonly text?: string
   /** The bytes of a range; lets go of the blob at the end. Fails when the bytes end early. */
   stream(range: ByteRange): Readable
   /** A short range in one piece. */
@@ -79,6 +81,9 @@ export function sliceBlob(blob: Blob, part: ByteRange): Blob {
   }
 }
 
+// Longer texts are written faster as bytes.
+const SHORT_TEXT = 4096
+
 /** Content in memory as a blob; its ETag is its digest. */
 export function memoryBlob(content: Buffer | string, mediaType: string): Blob {
   const buffer = typeof content === 'string' ? Buffer.from(content) : content
@@ -87,6 +92,7 @@ export function memoryBlob(content: Buffer | string, mediaType: string): Blob {
     etag: createHash('sha256').update(buffer).digest('base64url').slice(0, 22),
     mediaType,
     digests: {},
+    ...(typeof content === 'string' && buffer.length <= SHORT_TEXT && { text: content }),
     stream: range => Readable.from([buffer.subarray(range.start, range.end)]),
     bytes: async range => buffer.subarray(range.start, range.end),
     close: async () => {},

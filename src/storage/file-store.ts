@@ -154,6 +154,11 @@ interface FileNames {
   readonly place: FilePlace | undefined
 }
 
+/** True for an object that is a file of the local disk, read as it is. */
+export function isOnDisk(object: StoredObject): boolean {
+  return object instanceof OpenFile
+}
+
 /** An open file; the handle keeps the bytes alive when the file is removed or replaced. */
 class OpenFile implements StoredObject {
   readonly key: string

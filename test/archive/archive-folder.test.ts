@@ -1,5 +1,6 @@
 import { appendFile, chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { ArchiveFolder } from '../../src/archive/archive-folder.ts'
 import { archiveKeys, FOLDER_PLACES, foldersOf } from '../../src/archive/archive-places.ts'
@@ -14,6 +15,9 @@ import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { exampleCopy, T7_FASTA } from '../support/example-folder.ts'
 import { aGenome, anAsset, aTag, T7 } from '../support/genome-fixtures.ts'
+
+// Small files are believed to be what they were for a second.
+const BELIEVED_MS = 1100
 
 async function openExample(t: Test) {
   const { folder, config } = await exampleCopy(t)
@@ -116,6 +120,7 @@ t.test('logs, recipes and contents are found, in either folder', async t => {
   t.ok(fallen, 'the alias folder has no list of contents: the one of the digest folder counts')
   await fallen?.close()
   await rm(join(folder, T7, 'build_log_fasta__default.md'))
+  await wait(BELIEVED_MS)
   t.equal(await files.sideFile(entry(), 'log', 'stored'), undefined)
 })
 
@@ -253,6 +258,7 @@ t.test('a file that was replaced is noticed when it is asked for', async t => {
   await (await depot.current.folder.archive(entry(), 'stored')).close()
   t.equal(ledger.takeStale(), false)
   await writeFile(join(folder, T7_FASTA), 'replaced')
+  await wait(BELIEVED_MS)
   await (await depot.current.folder.archive(entry(), 'stored')).close()
   t.equal(ledger.takeStale(), true)
   t.equal(ledger.takeStale(), false)

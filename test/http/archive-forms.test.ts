@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { openServerTarget, openTarget } from '../../src/archive/archive-target.ts'
@@ -26,6 +27,9 @@ const SPEC: GenomeSpec = {
     },
   },
 }
+
+// Small files are believed to be what they were for a second.
+const BELIEVED_MS = 1100
 
 async function served(t: Test, aliases?: readonly string[]) {
   const made = await genomeFolder(t, SPEC, aliases)
@@ -203,6 +207,7 @@ t.test(
     t.equal((await get(url)).statusCode, 200)
     await writeFile(join(made.tagFolder('fasta'), `${T7}.chrom.sizes`), 'changed')
     await createArchives(await openTarget(made.config), { registryPaths: [], force: true })
+    await wait(BELIEVED_MS)
     t.equal((await get(url)).statusCode, 503)
     t.equal((await get(`/t7/assets/fasta/files/${T7}.fa`)).statusCode, 503)
     t.equal(
@@ -228,6 +233,7 @@ t.test('an index that is none, or of another archive, is as good as none', async
     text.replace(/"size":\d+/, '"size":1'),
   ]) {
     await writeFile(index, broken)
+    await wait(BELIEVED_MS)
     t.equal((await get(url)).statusCode, 404, 'no derived files')
     t.equal(
       (await get(`/t7/assets/fasta/files/${T7}.fa`)).statusCode,

@@ -75,17 +75,17 @@ export class VisibleFolder {
   }
 
   /** Archives that are known to have this md5 or sha256. */
-  archivesWith(digest: string): { entry: CatalogueEntry; view: ViewName }[] {
-    return this.#folder.contents
-      .archives(digest)
-      .flatMap(found => this.#entryAt(found).map(entry => ({ entry, view: found })))
+  *archivesWith(digest: string): Generator<{ entry: CatalogueEntry; view: ViewName }> {
+    for (const view of this.#folder.contents.archives(digest)) {
+      for (const entry of this.#entryAt(view)) yield { entry, view }
+    }
   }
 
   /** Files that are known to have this sha256, plain or as `.gz`. */
-  filesWith(sha256: string): { entry: CatalogueEntry; path: string }[] {
-    return this.#folder.contents
-      .files(sha256)
-      .flatMap(found => this.#entryAt(found).map(entry => ({ entry, path: found.path })))
+  *filesWith(sha256: string): Generator<{ entry: CatalogueEntry; path: string }> {
+    for (const found of this.#folder.contents.files(sha256)) {
+      for (const entry of this.#entryAt(found)) yield { entry, path: found.path }
+    }
   }
 
   /** md5 of the archive that took the place of the one with this digest. */
@@ -105,10 +105,13 @@ export class VisibleFolder {
       ...contents.files(digest),
       ...contents.replaced(digest),
     ]
-    const found = places.flatMap(
-      ({ genome, asset, tag }) => withdrawn.tag(genome, asset, tag) ?? [],
-    )
-    return withdrawn.archive(md5) ?? found[0]
+    const known = withdrawn.archive(md5)
+    if (known !== undefined) return known
+    for (const { genome, asset, tag } of places) {
+      const found = withdrawn.tag(genome, asset, tag)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   /** The archive whose computed sha256 this is, by its md5. */

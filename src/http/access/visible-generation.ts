@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Generation } from '../../archive/depot.ts'
 import { NO_RIGHTS, type Rights } from '../../domain/rights.ts'
 import { type VisibleCatalogue, visibleTo } from '../../domain/visible-catalogue.ts'
+import { AnswerMemory } from '../answer-memory.ts'
 import { VisibleFolder } from './visible-folder.ts'
 import { VisibleReleases } from './visible-releases.ts'
 
@@ -14,6 +15,8 @@ export interface VisibleGeneration {
   readonly loadedAt: Date
   /** True when there is anything that not everybody may see. */
   readonly restricts: boolean
+  /** Answers made of what is in here. */
+  readonly answers: AnswerMemory
 }
 
 /** Makes the view of a generation for a caller. */
@@ -27,6 +30,8 @@ const MOST_RIGHTS = 1000
 
 /** Views by what is hidden, and by rights which of them. */
 interface Views {
+  /** Of all views together: no view takes the memory of the others. */
+  readonly answers: AnswerMemory
   readonly byHidden: Map<string, VisibleGeneration>
   readonly byRights: Map<string, string>
   /** The view of those without any rights. */
@@ -39,24 +44,26 @@ export function sharedViews(): Viewing {
   return (generation, rights) => {
     const views = all.get(generation) ?? newViews(generation)
     all.set(generation, views)
-    const { byHidden, byRights, everybody } = views
+    const { byHidden, byRights, everybody, answers } = views
     if (rights.key === '') return everybody.view
     const sign = byRights.get(rights.key) ?? signOf(generation, rights)
     remember(byRights, rights.key, sign, MOST_RIGHTS)
     if (sign === everybody.sign) return everybody.view
-    const view = byHidden.get(sign) ?? viewOf(generation, rights)
+    const view = byHidden.get(sign) ?? viewOf(generation, rights, answers)
     remember(byHidden, sign, view, mostViews(generation))
     return view
   }
 }
 
 function newViews(generation: Generation): Views {
-  const everybody = { sign: signOf(generation, NO_RIGHTS), view: viewOf(generation, NO_RIGHTS) }
-  return { byHidden: new Map(), byRights: new Map(), everybody }
+  const answers = new AnswerMemory()
+  const view = viewOf(generation, NO_RIGHTS, answers)
+  const everybody = { sign: signOf(generation, NO_RIGHTS), view }
+  return { answers, byHidden: new Map(), byRights: new Map(), everybody }
 }
 
 /** The view of a generation for these rights. */
-function viewOf(generation: Generation, rights: Rights): VisibleGeneration {
+function viewOf(generation: Generation, rights: Rights, answers: AnswerMemory): VisibleGeneration {
   const { access, folder, loadedAt, releases } = generation
   const catalogue = visibleTo(rights, generation)
   return {
@@ -65,6 +72,7 @@ function viewOf(generation: Generation, rights: Rights): VisibleGeneration {
     releases: new VisibleReleases(releases, hiddenFrom(generation, rights)),
     loadedAt,
     restricts: access.restricts,
+    answers,
   }
 }
 

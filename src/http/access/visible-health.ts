@@ -2,6 +2,7 @@
 import type { CheckProgress } from '../../archive/check-progress.ts'
 import type { Depot } from '../../archive/depot.ts'
 import type { Damage } from '../../archive/folder-check.ts'
+import type { VisibleCatalogue } from '../../domain/visible-catalogue.ts'
 import type { VisibleGeneration } from './visible-generation.ts'
 
 /** What routes may tell of the health of a server. */
@@ -20,11 +21,25 @@ export function visibleHealth(
 ): VisibleHealth {
   return {
     progress: progressOf(depot.progress, catalogue.archiveCount),
-    damages: depot.damages.filter(
-      ({ registryPath }) => catalogue.resolve(registryPath) !== undefined,
-    ),
+    damages: visibleDamages(depot.damages, catalogue),
     reloadFailed: depot.reloadError !== undefined,
   }
+}
+
+// A folder that is gone has as many damages as archives: they are filtered once for each check and view.
+const visible = new WeakMap<readonly Damage[], WeakMap<VisibleCatalogue, readonly Damage[]>>()
+
+function visibleDamages(
+  damages: readonly Damage[],
+  catalogue: VisibleCatalogue,
+): readonly Damage[] {
+  const ofCheck = visible.get(damages) ?? new WeakMap<VisibleCatalogue, readonly Damage[]>()
+  visible.set(damages, ofCheck)
+  const known = ofCheck.get(catalogue)
+  if (known !== undefined) return known
+  const found = damages.filter(({ registryPath }) => catalogue.resolve(registryPath) !== undefined)
+  ofCheck.set(catalogue, found)
+  return found
 }
 
 /** The true numbers would tell how much there is besides. */

@@ -15,18 +15,17 @@ const MOST_ROWS = 500
 /** The start page: every genome with its fasta asset and the number of its assets. */
 export function genomesPage(settings: PageSettings, catalogue: Catalogue, host: string): string {
   const { genomes } = catalogue
-  const shown = genomes.slice(0, MOST_ROWS)
-  const cut = genomes.length > shown.length
+  const cut = genomes.length > MOST_ROWS
   const body = html`<h1>Reference genomes on ${host}</h1>
 <p class="lead">${genomes.length} genomes, ${catalogue.archiveCount} archives. Download them with refgenie, curl or anything that reads URLs.</p>
 !${catalogue.archiveCount === 0 ? html`<p class="notice">${NOTHING_ARCHIVED}</p>` : ''}
 <table>
 <thead><tr><th>Genome</th><th>Description</th><th>fasta</th><th class="number">Assets</th><th>Digest</th></tr></thead>
 <tbody>
-!${shown.map(genome => genomeRow(settings, genome))}
+!${genomeRows(settings, catalogue)}
 </tbody>
 </table>
-!${cut ? html`<p>The first ${shown.length} of ${genomes.length}; the search finds the others.</p>` : ''}`
+!${cut ? html`<p>The first ${MOST_ROWS} of ${genomes.length}; the search finds the others.</p>` : ''}`
   return framed({ settings, title: 'Genomes', body })
 }
 
@@ -52,6 +51,19 @@ export function assetTable(settings: PageSettings, entries: readonly CatalogueEn
 !${entries.map(entry => assetRow(settings, entry))}
 </tbody>
 </table>`
+}
+
+// The largest page there is; its table is the same for everybody who sees the same catalogue.
+const tables = new WeakMap<Catalogue, { readonly basePath: string; readonly rows: string }>()
+
+function genomeRows(settings: PageSettings, catalogue: Catalogue): string {
+  const { basePath } = settings
+  const known = tables.get(catalogue)
+  if (known?.basePath === basePath) return known.rows
+  const shown = catalogue.genomes.slice(0, MOST_ROWS)
+  const rows = shown.map(genome => genomeRow(settings, genome)).join('')
+  tables.set(catalogue, { basePath, rows })
+  return rows
 }
 
 function genomeRow(settings: PageSettings, genome: Genome): string {

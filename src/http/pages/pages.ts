@@ -66,11 +66,7 @@ export function pagesFor(parts: RouteParts, request: FastifyRequest): Pages {
     search: (query, page) => searchPage(settings(), query, page),
     releases: releases => releasesPage(settings(), releases),
     release: (generation, release) =>
-      releasePage(
-        settings(),
-        release,
-        release.entries.map(entry => stateOf(generation, entry)),
-      ),
+      releasePage(settings(), release, entry => stateOf(generation, entry)),
     stats: (query, report) => {
       const { catalogue } = parts.generationFor(request)
       const named = (digest: string) => {

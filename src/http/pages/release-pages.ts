@@ -1,7 +1,7 @@
 /** The pages about releases: all of them, and one. */
 import { html } from 'ghtml'
 import { formatSize } from '../../domain/human-size.ts'
-import type { Release } from '../../domain/release.ts'
+import type { Release, ReleaseEntry } from '../../domain/release.ts'
 import type { PageSettings } from '../app-settings.ts'
 import type { ReleaseEntryState } from '../release-content.ts'
 import { framed } from './frame.ts'
@@ -39,14 +39,14 @@ export function releasesPage(settings: PageSettings, releases: readonly Release[
 export function releasePage(
   settings: PageSettings,
   release: Release,
-  states: readonly ReleaseEntryState[],
+  stateOf: (entry: ReleaseEntry) => ReleaseEntryState,
 ): string {
   const { name, description, created, entries } = release
   const shown = entries.slice(0, MOST_ROWS)
-  const rows = shown.map((entry, i) => {
+  const rows = shown.map(entry => {
     const { genome, asset, tag, archive } = entry
     const label = `${genome.aliases[0] ?? genome.digest}/${asset}:${tag}`
-    const { available, withdrawn } = states[i] as ReleaseEntryState
+    const { available, withdrawn } = stateOf(entry)
     const state =
       withdrawn === null
         ? available

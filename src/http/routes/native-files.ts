@@ -16,7 +16,7 @@ import {
   parametersOf,
   responseOf,
 } from '../schemas.ts'
-import { readSideJson } from '../side-json.ts'
+import { sideJsonAnswer } from '../side-json.ts'
 import { nativeEntry } from './native-asset.ts'
 import { problems } from './native-lists.ts'
 
@@ -96,9 +96,9 @@ const sendLog: Answer = async ({ generation, entry }, request, reply) => {
 
 function sendJson(file: 'recipe' | 'contents'): Answer {
   return async ({ generation, entry }, request, reply) => {
-    const value = await readSideJson(generation.folder, entry, file, 'stored')
-    if (value === undefined) throw absent(file)
-    return deliver(request, reply, json(value))
+    const blob = await sideJsonAnswer(generation, entry, file, 'stored')
+    if (blob === undefined) throw absent(file)
+    return deliver(request, reply, blob)
   }
 }
 

@@ -5,6 +5,7 @@ import { type AssetQuery, searchAssets } from '../../domain/asset-search.ts'
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
 import { entriesOf } from '../../domain/catalogue.ts'
 import { Type } from '../../domain/schema.ts'
+import type { Blob } from '../../storage/blob.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { html, json } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
@@ -17,6 +18,9 @@ import { assetRecord, genomeRecord, nativeEntry, nativeGenome } from './native-a
 /** Entries of a page when nobody says how many. */
 export const DEFAULT_LIMIT = 100
 const LARGEST_LIMIT = 1000
+
+// A page and JSON have one URL.
+const BOTH_FORMS = { vary: 'Accept' }
 
 /** The parameters of lists that are answered page by page. */
 export const paging = {
@@ -48,12 +52,9 @@ export function nativeListRoutes(app: FastifyInstance, parts: RouteParts): void 
   const genomes = answers(Type.Array(Type.Ref('GenomeSummary')))
   app.get('/genomes', schema('list_genomes', 'All genomes', '', genomes), (request, reply) => {
     const generation = parts.generationFor(request)
-    const page = () => pagesFor(parts, request).index(generation)
-    const value = () =>
-      generation.catalogue.genomes.map(genome =>
-        genomeRecord(genome, path => parts.absolute(request, path)),
-      )
-    return negotiated(request, reply, page, value)
+    return wantsPage(request)
+      ? deliver(request, reply, html(pagesFor(parts, request).index(generation)), BOTH_FORMS)
+      : deliver(request, reply, genomeList(parts, request, generation), BOTH_FORMS)
   })
 
   const genome = answers(Type.Ref('GenomeSummary'))
@@ -109,6 +110,17 @@ export function nativeListRoutes(app: FastifyInstance, parts: RouteParts): void 
   )
 }
 
+/** The JSON of all genomes. Its links name the server as the caller does, so there is one for each name. */
+function genomeList(
+  parts: RouteParts,
+  request: FastifyRequest,
+  { catalogue, answers }: VisibleGeneration,
+): Blob {
+  const absolute = (path: string) => parts.absolute(request, path)
+  const make = () => json(catalogue.genomes.map(genome => genomeRecord(genome, absolute)))
+  return answers.of(catalogue, `genomes ${absolute('')}`, make)
+}
+
 async function searchAnswer(
   parts: RouteParts,
   request: FastifyRequest,
@@ -149,7 +161,7 @@ async function negotiated(
   value: () => unknown,
 ): Promise<FastifyReply> {
   const blob = wantsPage(request) ? html(await page()) : json(await value())
-  return deliver(request, reply, blob, { vary: 'Accept' })
+  return deliver(request, reply, blob, BOTH_FORMS)
 }
 
 function eitherForm(component: object, example: unknown): object {

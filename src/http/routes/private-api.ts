@@ -1,6 +1,6 @@
 /** The private API of refgenieserver: one route, which `refgenie listr` lives on. */
 import { Type } from '../../domain/schema.ts'
-import { json, once } from '../answers.ts'
+import { json } from '../answers.ts'
 import { genomesDict } from '../refgenie-content.ts'
 import type { RefgenieRoute } from '../refgenie-route.ts'
 
@@ -16,8 +16,8 @@ export function privateRoutes(): RefgenieRoute[] {
       kind: 'json',
       schema: Type.Record(Type.String(), Type.Ref('Genome')),
       canMiss: false,
-      answer: ({ generation: { catalogue } }) => ({
-        blob: once(catalogue, 'private genomes', () => json(genomesDict(catalogue))),
+      answer: ({ generation: { catalogue, answers } }) => ({
+        blob: answers.of(catalogue, 'private genomes', () => json(genomesDict(catalogue))),
       }),
     },
   ]

@@ -81,18 +81,30 @@ function releaseAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const generation = parts.generationFor(request)
   const release = releaseNamed(generation, (request.params as { name: string }).name)
   const { format } = request.query as { format?: 'json' | 'tsv' }
-  if (format === 'tsv') return table(releaseTable(generation, release))
+  // Kept by the releases of the view: two views can see all that is served and yet not the same releases.
+  const { releases, answers } = generation
+  if (format === 'tsv') {
+    const make = () => table(releaseTable(generation, release))
+    return answers.of(releases, `release ${release.name} as a table`, make)
+  }
   if (format === undefined && wantsPage(request)) {
     return html(pagesFor(parts, request).release(generation, release))
   }
-  return json(releaseRecord(generation, release, path => parts.absolute(request, path)))
+  const absolute = (path: string) => parts.absolute(request, path)
+  return answers.of(releases, `release ${release.name} ${absolute('')}`, () =>
+    json(releaseRecord(generation, release, absolute)),
+  )
 }
 
 function diffAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const generation = parts.generationFor(request)
   const { name, to } = request.params as { name: string; to: string }
   const [before, after] = [releaseNamed(generation, name), releaseNamed(generation, to)]
-  return json(diffRecord(generation, before, after, path => parts.absolute(request, path)))
+  const absolute = (path: string) => parts.absolute(request, path)
+  const named = `release ${before.name} to ${after.name} ${absolute('')}`
+  return generation.answers.of(generation.releases, named, () =>
+    json(diffRecord(generation, before, after, absolute)),
+  )
 }
 
 function schemaOf(

@@ -30,6 +30,8 @@ const CAPABILITIES = {
   drs: false,
 }
 
+const ALIVE = json({ status: 'ok' })
+
 // So many damaged archives are named; their number is always given.
 const MOST_NAMED = 100
 
@@ -45,9 +47,7 @@ export function systemRoutes(app: FastifyInstance, parts: RouteParts): void {
     },
   })
   const health = schema('healthz', 'Alive', 'Answers as long as the process can answer.')
-  app.get('/healthz', { schema: health }, (request, reply) =>
-    deliver(request, reply, json({ status: 'ok' })),
-  )
+  app.get('/healthz', { schema: health }, (request, reply) => deliver(request, reply, ALIVE))
   const ready = schema(
     'readyz',
     'Ready',
@@ -60,10 +60,9 @@ export function systemRoutes(app: FastifyInstance, parts: RouteParts): void {
       json(readiness(parts.generationFor(request), parts.healthFor(request))),
     ),
   )
+  const about = json(serviceInfo(parts))
   const info = schema('service_info', 'What this server is', 'GA4GH service info of this server.')
-  app.get('/service-info', { schema: info }, (request, reply) =>
-    deliver(request, reply, json(serviceInfo(parts))),
-  )
+  app.get('/service-info', { schema: info }, (request, reply) => deliver(request, reply, about))
 }
 
 function readiness({ catalogue, loadedAt }: VisibleGeneration, health: VisibleHealth): object {

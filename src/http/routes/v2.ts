@@ -1,11 +1,13 @@
 /** API v2 of refgenieserver: texts are JSON, genomes go by any alias, archives hold alias-named files. */
 
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
-import { nameOf } from '../../domain/genome.ts'
+import { nameOf, type Tag } from '../../domain/genome.ts'
 import { Type } from '../../domain/schema.ts'
 import { byCodePoint } from '../../domain/text-order.ts'
-import { html, json, once } from '../answers.ts'
-import { assetList, genomeAttributes, genomesWith, legacyAttributes } from '../refgenie-content.ts'
+import type { Blob } from '../../storage/blob.ts'
+import { html, json } from '../answers.ts'
+import { defaultTagAnswer, genomesAnswer } from '../refgenie-answers.ts'
+import { assetList, genomeAttributes, legacyAttributes } from '../refgenie-content.ts'
 import { aliasFor, archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
 import { found, type RefgenieCall, type RefgenieRoute, TAG_QUERY } from '../refgenie-route.ts'
 import { assetPageAnswer } from './v3-pages.ts'
@@ -53,8 +55,8 @@ function sharedRoutes(version: 'v1' | 'v2'): OldRoute[] {
       schema: TEXTS,
       example: NAMES,
       canMiss: false,
-      answer: ({ generation: { catalogue } }) => ({
-        blob: once(catalogue, 'v2 genomes', () =>
+      answer: ({ generation: { catalogue, answers } }) => ({
+        blob: answers.of(catalogue, 'v2 genomes', () =>
           json(catalogue.genomes.map(nameOf).sort(byCodePoint)),
         ),
       }),
@@ -68,8 +70,8 @@ function sharedRoutes(version: 'v1' | 'v2'): OldRoute[] {
       schema: Type.Record(Type.String(), TEXTS),
       example: { t7: ['fasta.fai:default', 'fasta:default'] },
       canMiss: false,
-      answer: ({ generation: { catalogue } }) => ({
-        blob: once(catalogue, 'v2 assets', () => json(assetList(catalogue, nameOf, true))),
+      answer: ({ generation: { catalogue, answers } }) => ({
+        blob: answers.of(catalogue, 'v2 assets', () => json(assetList(catalogue, nameOf, true))),
       }),
     },
     {
@@ -91,7 +93,7 @@ function sharedRoutes(version: 'v1' | 'v2'): OldRoute[] {
       schema: TEXTS,
       example: NAMES,
       canMiss: false,
-      answer: call => ({ blob: json(genomesWith(call.generation.catalogue, call.path('asset'))) }),
+      answer: call => ({ blob: genomesAnswer(call) }),
     },
   ]
   return routes.map(route => ({ ...route, path: `/${version}${route.path}` }))
@@ -116,22 +118,15 @@ const ownRoutes: OldRoute[] = [
     schema: Type.String(),
     example: 'default',
     canMiss: false,
-    answer: call => ({
-      blob: json(call.generation.catalogue.defaultTag(call.path('genome'), call.path('asset'))),
-    }),
+    answer: call => ({ blob: defaultTagAnswer(call, 'v2') }),
   },
-  digestRoute(
-    'asset_digest',
-    'custom_Id_asset_digest',
-    'Asset digest',
-    ({ tag }) => tag.assetDigest,
-  ),
+  digestRoute('asset_digest', 'custom_Id_asset_digest', 'Asset digest', tag => tag.assetDigest),
   // The peer answers the digest of the v3 archive here, not of the file that v2 serves.
   digestRoute(
     'archive_digest',
     'custom_Id_asset_archive_digest',
     'Archive digest',
-    ({ tag }) => tag.archiveDigest,
+    tag => tag.archiveDigest,
   ),
   {
     path: '/v2/asset/{genome}/{asset}/log',
@@ -168,7 +163,7 @@ const ownRoutes: OldRoute[] = [
       const tag = givenTag(call) ?? catalogue.defaultTag(genome, asset)
       const entry = catalogue.entry(genome, asset, tag)
       const known = found(entry, missingTag(genome, asset, tag))
-      return { blob: json(await attributesFor(call, known)) }
+      return { blob: await attributesAnswer(call, known, 'v2') }
     },
   },
   {
@@ -196,8 +191,9 @@ const ownRoutes: OldRoute[] = [
     example: { genome_description: 'Bacteriophage T7 complete genome' },
     answer: call => {
       const name = call.path('genome')
-      const genome = call.generation.catalogue.genome(name)
-      return { blob: json(genomeAttributes(found(genome, `No such genome (${name}) on server`))) }
+      const { catalogue, answers } = call.generation
+      const genome = found(catalogue.genome(name), `No such genome (${name}) on server`)
+      return { blob: answers.of(genome, 'attributes', () => json(genomeAttributes(genome))) }
     },
   },
 ]
@@ -206,7 +202,7 @@ function digestRoute(
   name: string,
   operationId: string,
   summary: string,
-  value: (entry: CatalogueEntry) => string,
+  value: (tag: Tag) => string,
 ): OldRoute {
   return {
     path: `/v2/asset/{genome}/{asset}/{tag}/${name}`,
@@ -218,8 +214,10 @@ function digestRoute(
     example: '51a58ef25e4f1d7e76f226fd5655754f',
     answer: call => {
       const [genome, asset, tag] = [call.path('genome'), call.path('asset'), call.path('tag')]
-      const entry = call.generation.catalogue.entry(genome, asset, tag)
-      return { blob: json(value(found(entry, missingTag(genome, asset, tag)))) }
+      const { catalogue, answers } = call.generation
+      const entry = catalogue.entry(genome, asset, tag)
+      const { tag: known } = found(entry, missingTag(genome, asset, tag))
+      return { blob: answers.of(known, `v2 ${name}`, () => json(value(known))) }
     },
   }
 }
@@ -236,23 +234,28 @@ const v1Attributes: OldRoute = {
     const [genome, asset] = [call.path('genome'), call.path('asset')]
     const entry = call.generation.catalogue.entry(genome, asset, 'default')
     const known = found(entry, 'No such genome, asset or tag on server')
-    const attributes = await attributesFor(call, known)
-    const renamed = Object.entries(attributes).map(([key, value]) => [
-      key === 'asset_path' ? 'path' : key,
-      value,
-    ])
-    return { blob: json(Object.fromEntries(renamed)) }
+    return { blob: await attributesAnswer(call, known, 'v1') }
   },
 }
 
 /** The attributes under the name the caller used, with the digest of the archive that name gets. */
-async function attributesFor(
+async function attributesAnswer(
   call: RefgenieCall,
   entry: CatalogueEntry,
-): Promise<Record<string, unknown>> {
+  version: 'v1' | 'v2',
+): Promise<Blob> {
+  const { folder, answers } = call.generation
   const alias = aliasFor(call, entry)
-  const digest = await call.generation.folder.legacyDigest(entry, alias)
-  return legacyAttributes(entry.genome, entry.tag, alias, digest)
+  const digest = await folder.legacyDigest(entry, alias)
+  return answers.of(entry.tag, `${version} attributes ${alias} ${digest}`, () => {
+    const attributes = legacyAttributes(entry.genome, entry.tag, alias, digest)
+    if (version === 'v2') return json(attributes)
+    const renamed = Object.entries(attributes).map(([key, value]) => [
+      key === 'asset_path' ? 'path' : key,
+      value,
+    ])
+    return json(Object.fromEntries(renamed))
+  })
 }
 
 function requested(call: RefgenieCall): CatalogueEntry {

@@ -26,7 +26,7 @@ export function pageRoutes(): PageRoute[] {
       operationId: 'genome_splash_page',
       summary: 'Page of a genome',
       description: 'The assets of a genome, for people.',
-      rules: () => ({ genome: { kind: 'genome' } }),
+      rules: { genome: { kind: 'genome' } },
       answer: call => {
         const name = call.path('genome')
         const genome = call.generation.catalogue.genome(name)
@@ -41,7 +41,7 @@ export function pageRoutes(): PageRoute[] {
       summary: 'Page of an asset',
       description: 'Everything about one tag of an asset, for people.',
       query: TAG_QUERY,
-      rules: () => ({ genome: { kind: 'genome' }, asset: { kind: 'word' }, tag: { kind: 'word' } }),
+      rules: { genome: { kind: 'genome' }, asset: { kind: 'word' }, tag: { kind: 'word' } },
       answer: assetPageAnswer,
     },
   ]

@@ -1,16 +1,13 @@
 /** API v3 of refgenieserver, mounted at `/v3` and at the root. */
 
 import type { CatalogueEntry } from '../../domain/catalogue.ts'
+import type { Tag } from '../../domain/genome.ts'
 import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
-import { json, once, text } from '../answers.ts'
-import {
-  aliasDict,
-  assetList,
-  genomeAttributes,
-  genomesWith,
-  tagObject,
-} from '../refgenie-content.ts'
+import { json, text } from '../answers.ts'
+import { RefgenieError } from '../errors.ts'
+import { defaultTagAnswer, genomesAnswer } from '../refgenie-answers.ts'
+import { aliasDict, assetList, genomeAttributes, tagObject } from '../refgenie-content.ts'
 import { archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
 import { found, type RefgenieCall, type RefgenieRoute, TAG_QUERY } from '../refgenie-route.ts'
 import { type ParameterRule, parseBoolean } from '../refgenie-validation.ts'
@@ -21,7 +18,7 @@ type V3Route = Omit<RefgenieRoute, 'tag'>
 
 const WORD: ParameterRule = { kind: 'word' }
 const GENOME_RULE: ParameterRule = { kind: 'genome' }
-const ASSET_RULES = () => ({ genome: GENOME_RULE, asset: WORD, tag: WORD })
+const ASSET_RULES = { genome: GENOME_RULE, asset: WORD, tag: WORD }
 const TEXTS = Type.Array(Type.String())
 const REMOTE_CLASS = 'http'
 
@@ -60,8 +57,10 @@ const genomeRoutes: V3Route[] = [
     ),
     example: { http: { prefix: 'https://example.org/archives', description: 'public copy' } },
     canMiss: false,
-    answer: ({ generation }) => ({
-      blob: json(Object.fromEntries(generation.catalogue.remotes ?? [])),
+    answer: ({ generation: { catalogue, answers } }) => ({
+      blob: answers.of(catalogue, 'remotes', () =>
+        json(Object.fromEntries(catalogue.remotes ?? [])),
+      ),
     }),
   },
   {
@@ -73,8 +72,8 @@ const genomeRoutes: V3Route[] = [
     schema: TEXTS,
     example: ['6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905'],
     canMiss: false,
-    answer: ({ generation: { catalogue } }) => ({
-      blob: once(catalogue, 'v3 genomes', () =>
+    answer: ({ generation: { catalogue, answers } }) => ({
+      blob: answers.of(catalogue, 'v3 genomes', () =>
         json(catalogue.genomes.map(genome => genome.digest)),
       ),
     }),
@@ -88,8 +87,8 @@ const genomeRoutes: V3Route[] = [
     schema: Type.Record(Type.String(), TEXTS),
     example: { '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905': ['t7'] },
     canMiss: false,
-    answer: ({ generation: { catalogue } }) => ({
-      blob: once(catalogue, 'v3 aliases', () => json(aliasDict(catalogue))),
+    answer: ({ generation: { catalogue, answers } }) => ({
+      blob: answers.of(catalogue, 'v3 aliases', () => json(aliasDict(catalogue))),
     }),
   },
   {
@@ -100,11 +99,12 @@ const genomeRoutes: V3Route[] = [
     kind: 'json',
     schema: Type.Record(Type.String(), Type.String()),
     example: { genome_description: 'Bacteriophage T7 complete genome' },
-    rules: () => ({ genome: GENOME_RULE }),
+    rules: { genome: GENOME_RULE },
     answer: call => {
       const name = call.path('genome')
-      const genome = call.generation.catalogue.genome(name)
-      return { blob: json(genomeAttributes(found(genome, `No such genome (${name}) on server`))) }
+      const { catalogue, answers } = call.generation
+      const genome = found(catalogue.genome(name), `No such genome (${name}) on server`)
+      return { blob: answers.of(genome, 'attributes', () => json(genomeAttributes(genome))) }
     },
   },
   {
@@ -116,8 +116,8 @@ const genomeRoutes: V3Route[] = [
     schema: TEXTS,
     example: ['lambda', 't7'],
     canMiss: false,
-    rules: () => ({ asset: WORD }),
-    answer: call => ({ blob: json(genomesWith(call.generation.catalogue, call.path('asset'))) }),
+    rules: { asset: WORD },
+    answer: call => ({ blob: genomesAnswer(call) }),
   },
   {
     path: '/genomes/genome_digest/{alias}',
@@ -126,7 +126,7 @@ const genomeRoutes: V3Route[] = [
     description: 'The genome digest that an alias stands for.',
     kind: 'text',
     example: '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905',
-    rules: () => ({ alias: WORD }),
+    rules: { alias: WORD },
     answer: call => {
       const alias = call.path('alias')
       const digest = call.generation.catalogue.digestOfAlias(alias)
@@ -141,12 +141,14 @@ const genomeRoutes: V3Route[] = [
     kind: 'json',
     schema: TEXTS,
     example: ['t7'],
-    rules: () => ({ genome: GENOME_RULE }),
+    rules: { genome: GENOME_RULE },
     answer: call => {
       const name = call.path('genome')
-      const aliases = call.generation.catalogue.genome(name)?.aliases
-      const some = aliases?.length === 0 ? undefined : aliases
-      return { blob: json(found(some, `No such genome (${name}) on server`)) }
+      const { catalogue, answers } = call.generation
+      const known = catalogue.genome(name)
+      const named = known?.aliases.length === 0 ? undefined : known
+      const genome = found(named, `No such genome (${name}) on server`)
+      return { blob: answers.of(genome, 'aliases', () => json(genome.aliases)) }
     },
   },
 ]
@@ -163,14 +165,14 @@ const assetRoutes: V3Route[] = [
     schema: Type.Record(Type.String(), TEXTS),
     example: { '6c5f19c9c2850e62cc3f89b04047fa05eee911662bd77905': ['bwa_index', 'fasta'] },
     canMiss: false,
-    rules: () => ({ includeSeekKeys: { kind: 'boolean' } }),
+    rules: { includeSeekKeys: { kind: 'boolean' } },
     answer: call => {
-      const { catalogue } = call.generation
+      const { catalogue, answers } = call.generation
       const seekKeys = parseBoolean(call.query('includeSeekKeys') ?? 'false') === true
       // The client takes the first alias of every genome listed here: one without alias would break it.
       const make = () =>
         json(assetList(catalogue, it => (it.aliases.length > 0 ? it.digest : undefined), seekKeys))
-      return { blob: once(catalogue, `v3 assets ${seekKeys}`, make) }
+      return { blob: answers.of(catalogue, `v3 assets ${seekKeys}`, make) }
     },
   },
   {
@@ -181,13 +183,11 @@ const assetRoutes: V3Route[] = [
     kind: 'text',
     example: 'default',
     canMiss: false,
-    rules: () => ({ genome: GENOME_RULE, asset: WORD }),
-    answer: call => ({
-      blob: text(call.generation.catalogue.defaultTag(call.path('genome'), call.path('asset'))),
-    }),
+    rules: { genome: GENOME_RULE, asset: WORD },
+    answer: call => ({ blob: defaultTagAnswer(call, 'v3') }),
   },
-  digestRoute('asset_digest', 'Asset digest', ({ tag }) => tag.assetDigest),
-  digestRoute('archive_digest', 'Archive digest', ({ tag }) => tag.archiveDigest),
+  digestRoute('asset_digest', 'Asset digest', tag => tag.assetDigest),
+  digestRoute('archive_digest', 'Archive digest', tag => tag.archiveDigest),
   {
     path: '/assets/attrs/{genome}/{asset}',
     operationId: 'v3custom_Id_asset_attrs',
@@ -199,21 +199,18 @@ const assetRoutes: V3Route[] = [
     rules: ASSET_RULES,
     answer: call => {
       const [genome, asset] = [call.path('genome'), call.path('asset')]
-      const { catalogue } = call.generation
-      const tag = call.query('tag') ?? catalogue.defaultTag(genome, asset)
-      const entry = catalogue.entry(genome, asset, tag)
-      const missing = `No such genome/asset:tag combination (${genome}/${asset}:${tag}) on server`
-      return { blob: json(tagObject(found(entry, missing).tag)) }
+      const { catalogue, answers } = call.generation
+      const name = call.query('tag') ?? catalogue.defaultTag(genome, asset)
+      const entry = catalogue.entry(genome, asset, name)
+      if (entry === undefined) throw missingTag(genome, asset, name)
+      const { tag } = entry
+      return { blob: answers.of(tag, 'v3 attributes', () => json(tagObject(tag))) }
     },
   },
 ]
 
 /** Without a tag the peer takes the tag named `default` here, not the default tag. */
-function digestRoute(
-  name: string,
-  summary: string,
-  value: (entry: CatalogueEntry) => string,
-): V3Route {
+function digestRoute(name: string, summary: string, value: (tag: Tag) => string): V3Route {
   return {
     path: `/assets/${name}/{genome}/{asset}`,
     operationId:
@@ -226,12 +223,21 @@ function digestRoute(
     rules: ASSET_RULES,
     answer: call => {
       const [genome, asset] = [call.path('genome'), call.path('asset')]
-      const tag = call.query('tag') ?? 'default'
-      const entry = call.generation.catalogue.entry(genome, asset, tag)
-      const missing = `No such genome/asset:tag combination (${genome}/${asset}:${tag}) on server`
-      return { blob: text(value(found(entry, missing))) }
+      const named = call.query('tag') ?? 'default'
+      const { catalogue, answers } = call.generation
+      const entry = catalogue.entry(genome, asset, named)
+      if (entry === undefined) throw missingTag(genome, asset, named)
+      const { tag } = entry
+      return { blob: answers.of(tag, `v3 ${name}`, () => text(value(tag))) }
     },
   }
+}
+
+function missingTag(genome: string, asset: string, tag: string): RefgenieError {
+  return new RefgenieError(
+    404,
+    `No such genome/asset:tag combination (${genome}/${asset}:${tag}) on server`,
+  )
 }
 
 const fileRoutes: V3Route[] = [
@@ -261,11 +267,11 @@ const fileRoutes: V3Route[] = [
     },
     kind: 'text',
     example: 'https://example.org/t7/assets/fasta/files/t7.fa?tag=default',
-    rules: generation => ({
-      ...ASSET_RULES(),
+    rules: {
+      ...ASSET_RULES,
       seek_key: WORD,
-      remoteClass: { kind: 'enum', allowed: remoteClasses(generation) },
-    }),
+      remoteClass: { kind: 'enum', allowed: remoteClasses },
+    },
     answer: call => ({ blob: text(fileAddress(call)) }),
   },
   {

@@ -1,0 +1,95 @@
+/**
+ * Small files that are asked for again and again: their bytes stay in memory for a second, with the identity that they were read under.
+ *
+ * Opening and reading such a file costs more than sending it. What is kept is one opened file as a whole, so that bytes, size, time and
+ * inode always belong together; a file that is replaced or removed under a running server is noticed when the second is over. A cache lives
+ * as long as one catalogue: what was read before a config changed never meets the digests that the new config claims.
+ */
+import { isOnDisk } from '../storage/file-store.ts'
+import { memoryObject } from '../storage/memory-object.ts'
+import type { StoredObject } from '../storage/store.ts'
+
+/** Something that was opened for its bytes. */
+interface Opened {
+  readonly object: StoredObject
+}
+
+interface Kept<T> {
+  readonly opened: T
+  readonly weight: number
+  /** By `performance.now()`. */
+  readonly until: number
+}
+
+const LARGEST = 64 * 1024
+const BUDGET = 32 * 1024 * 1024
+// What a file takes beside its bytes.
+const OVERHEAD = 1024
+// As long as `FileStore` trusts a folder.
+const TRUST_MS = 1000
+
+/** Small files of the local disk; those of other stores, larger ones and made ones pass through. */
+export class SmallFiles<T extends Opened | undefined> {
+  /** The one that was read last at the end. */
+  readonly #kept = new Map<string, Kept<T>>()
+  readonly #budget: number
+  #weight = 0
+
+  /** @param budget - bytes of files that are kept */
+  constructor(budget = BUDGET) {
+    this.#budget = budget
+  }
+
+  /** Bytes of the files that are kept, as they are reckoned. */
+  get weight(): number {
+    return this.#weight
+  }
+
+  /**
+   * What `open` has opened, from memory where that is recent enough. Throws as `open`.
+   *
+   * @param name - the same for the same file
+   */
+  async open(name: string, open: () => Promise<T>): Promise<T> {
+    const now = performance.now()
+    const kept = this.#kept.get(name)
+    if (kept !== undefined && now < kept.until) return kept.opened
+    this.#drop(name)
+    const opened = await open()
+    if (opened === undefined || !isOnDisk(opened.object) || opened.object.size > LARGEST) {
+      return opened
+    }
+    const inHand: T = { ...opened, object: await inMemory(opened.object) }
+    this.#keep(name, {
+      opened: inHand,
+      weight: OVERHEAD + opened.object.size,
+      until: now + TRUST_MS,
+    })
+    return inHand
+  }
+
+  #keep(name: string, kept: Kept<T>): void {
+    this.#drop(name)
+    this.#kept.set(name, kept)
+    this.#weight += kept.weight
+    for (const oldest of this.#kept.keys()) {
+      if (this.#weight <= this.#budget) return
+      this.#drop(oldest)
+    }
+  }
+
+  #drop(name: string): void {
+    this.#weight -= this.#kept.get(name)?.weight ?? 0
+    this.#kept.delete(name)
+  }
+}
+
+/** The same object with its bytes read; the file is let go. */
+async function inMemory(object: StoredObject): Promise<StoredObject> {
+  try {
+    const bytes = await object.bytes({ start: 0, end: object.size })
+    return { ...object, ...memoryObject(object.key, bytes, object) }
+  } finally {
+    await object.close()
+  }
+}

@@ -1,0 +1,43 @@
+import t from 'tap'
+import { AnswerMemory } from '../../src/http/answer-memory.ts'
+import { json, text } from '../../src/http/answers.ts'
+
+t.test('an answer is made once for what it is about', async t => {
+  const memory = new AnswerMemory()
+  let made = 0
+  const make = () => {
+    made += 1
+    return json({ made })
+  }
+  const [one, other] = [{}, {}]
+  const first = memory.of(one, 'list', make)
+  t.equal(memory.of(one, 'list', make), first)
+  t.not(memory.of(other, 'list', make), first, 'of something else')
+  t.not(memory.of(one, 'attributes', make), first, 'another answer')
+  t.equal(made, 3)
+  t.equal(memory.kept(one, 'unknown'), undefined)
+})
+
+t.test('the budget holds; what is asked for stays', async t => {
+  const memory = new AnswerMemory(40_000)
+  const subject = {}
+  const often = memory.keep(subject, 'often', text('x'.repeat(1000)))
+  for (let i = 0; i < 500; i += 1) {
+    t.equal(memory.kept(subject, 'often'), often)
+    memory.keep({}, `answer ${i}`, text('y'.repeat(1000)))
+    if (memory.weight > 40_000) t.fail(`${memory.weight} bytes`)
+  }
+  t.ok(memory.weight > 20_000)
+})
+
+t.test('an answer that is larger than the budget is kept alone', async t => {
+  const memory = new AnswerMemory(1000)
+  const subject = {}
+  memory.keep(subject, 'small', text('small'))
+  const large = memory.keep(subject, 'large', json('x'.repeat(5000)))
+  t.equal(memory.kept(subject, 'large'), large)
+  t.equal(memory.kept(subject, 'small'), undefined)
+  const newer = memory.keep(subject, 'large', json('z'))
+  t.equal(memory.kept(subject, 'large'), newer, 'in the place of the one before')
+  t.ok(memory.weight < 2000, 'which is not reckoned any more')
+})
