@@ -17,8 +17,8 @@ export interface Wanted {
 /**
  * Keeps checked blocks by a key that names the archive in one state, and knows which ones are being read.
  *
- * Blocks lie in memory that is taken once and used again, and are copied out of it: were each of them a buffer of its own, finding out which
- * of them nobody needs any more would take longer than inflating them (measured: docs/performance.md).
+ * Blocks lie in memory that is taken once and used again, and are copied out of it: were each of them a buffer of its own, the
+ * garbage collector would have to find out which of them nobody needs any more (docs/performance.md).
  */
 export class BlockCache {
   readonly #most: number

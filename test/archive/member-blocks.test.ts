@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { BlockCache } from '../../src/archive/block-cache.ts'
 import { BLOCK_PLAIN, storedBlock } from '../../src/archive/block-gzip.ts'
-import { compressSegment } from '../../src/archive/content-compression.ts'
+import { compressSegment, SEGMENT_PACKED } from '../../src/archive/content-compression.ts'
 import { memberBlob } from '../../src/archive/member-blob.ts'
 import { encodeBlocks, type IndexFile, type MemberIndex } from '../../src/archive/member-index.ts'
 import type { ByteRange, StoredObject } from '../../src/storage/store.ts'
@@ -20,8 +20,10 @@ const CONTENT = Buffer.concat([
 
 /** An archive in memory that counts what is read. */
 function archiveOf(plain: Buffer, identity: Partial<StoredObject> = {}) {
-  const { packed, sizes } = compressSegment(plain)
-  const bytes = Buffer.concat([Buffer.alloc(1000), packed])
+  const packed = Buffer.alloc(SEGMENT_PACKED)
+  const sizes = compressSegment(plain, packed)
+  const length = sizes.reduce((sum, size) => sum + size, 0)
+  const bytes = Buffer.concat([Buffer.alloc(1000), packed.subarray(0, length)])
   const file: IndexFile = {
     type: 'file',
     path: 'x.fa',
