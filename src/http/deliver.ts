@@ -142,8 +142,8 @@ async function handOver(
   await begin(request, reply, blob, plan, order)
   await blob.close()
   reply.code(order.status).headers(plan.headers).headers(order.headers)
-  for (const name of order.leavesOut) reply.removeHeader(name)
-  return reply.header('content-length', '0').send('')
+  if (!order.offersRanges) reply.removeHeader('accept-ranges')
+  return reply.removeHeader('content-range').header('content-length', '0').send('')
 }
 
 /** Asks the budgets of the caller, for data only: lists and errors are always answered. */

@@ -32,8 +32,8 @@ export interface HandOff {
 export interface ProxyOrder {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** Headers of the answer that the proxy works out itself. */
-  readonly leavesOut: readonly string[]
+  /** False when the proxy says by itself that it takes ranges. */
+  readonly offersRanges: boolean
   /** Watches the transfer; the name it is reported by goes to the proxy. */
   watch(reply: FastifyReply, transfer: WatchedTransfer): void
 }
@@ -47,8 +47,6 @@ interface Planned {
 
 // Names the state of the file to nginx, which takes no headers along but those of its config.
 const STATE = 'x-refdepot-file'
-
-const OF_THE_BODY = ['content-range', 'content-length']
 
 // Below this it is no faster (docs/performance.md).
 const WORTHWHILE_BYTES = 64 * 1024
@@ -82,7 +80,7 @@ export function orderFor(
       ? { status: 421, headers: { [header]: escaped(prefix, place), [STATE]: stateOf(blob) } }
       : { status: 200, headers: { [header]: escaped(root, place) } }),
     // nginx says of the whole file that it takes ranges, and keeps our word for a range of it.
-    leavesOut: toNginx && plan.status === 200 ? [...OF_THE_BODY, 'accept-ranges'] : OF_THE_BODY,
+    offersRanges: !toNginx || plan.status === 206,
     watch: (reply, transfer) => {
       if (transfers === undefined) return countAtOnce(reply, transfer)
       const name = transfers.begin(transfer)

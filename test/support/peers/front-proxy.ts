@@ -87,7 +87,7 @@ export interface SendfilePlaces {
  *
  * @throws Error when a place is not in the config any more
  */
-export async function sendfileConfig(
+async function sendfileConfig(
   places: SendfilePlaces & { readonly folder: string; readonly port: number },
 ): Promise<string> {
   const { server, reports, archives, folder, port, change = text => text } = places
