@@ -1,7 +1,10 @@
 /** Streams a range of an open file with few, large reads. */
 import type { FileHandle } from 'node:fs/promises'
+import { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { ShortRead } from '../domain/errors.ts'
+import { FileSender } from './file-sender.ts'
+import { sendingShare } from './sending-share.ts'
 import type { ByteRange } from './store.ts'
 
 // One client gets 1 MiB reads (measured: 2x the default of 64 KiB); many clients share a budget, so memory stays flat.
@@ -32,12 +35,17 @@ export function nextChunkSize(): number {
   return chunkSize(active)
 }
 
-/** A stream of one range of a file; it closes the file at its end. */
+/**
+ * A stream of one range of a file; it closes the file at its end.
+ *
+ * Piped into an answer of the server, the bytes go from lent buffers into the socket (`FileSender`); everybody else gets memory of their own.
+ */
 export class FileStream extends Readable {
   readonly #file: FileHandle
   readonly #path: string
   readonly #end: number
   #position: number
+  #sender: FileSender | undefined
 
   constructor(file: FileHandle, path: string, range: ByteRange) {
     // The high-water mark counts what is read ahead of the client: one chunk on its way is enough.
@@ -49,7 +57,29 @@ export class FileStream extends Readable {
     active += 1
   }
 
+  override pipe<T extends NodeJS.WritableStream>(to: T, options: { end?: boolean } = {}): T {
+    // Only an answer tells when its socket has taken a chunk: another stream may keep it and pass it on.
+    const fresh = this.readableFlowing === null && this.#position < this.#end
+    if (!(to instanceof ServerResponse && fresh && !this.destroyed)) return super.pipe(to, options)
+    this.#sender = new FileSender({
+      file: this.#file,
+      path: this.#path,
+      range: { start: this.#position, end: this.#end },
+      sink: to,
+      share: () => sendingShare(active),
+      ended: () => {
+        if (options.end !== false) to.end()
+        // Nobody reads this stream, and still it must tell that it has ended.
+        this.push(null)
+        this.resume()
+      },
+      failed: error => this.destroy(error),
+    })
+    return to
+  }
+
   override _read(): void {
+    if (this.#sender !== undefined) return
     if (this.#position >= this.#end) {
       this.push(null)
       return
@@ -62,10 +92,15 @@ export class FileStream extends Readable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     active -= 1
-    this.#file.close().then(
+    this.#close().then(
       () => done(error),
       failure => done(error ?? failure),
     )
+  }
+
+  async #close(): Promise<void> {
+    await this.#sender?.stop()
+    await this.#file.close()
   }
 
   async #next(): Promise<Buffer> {
