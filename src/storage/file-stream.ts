@@ -45,6 +45,7 @@ export class FileStream extends Readable {
   readonly #path: string
   readonly #end: number
   #position: number
+  #begun = false
   #sender: FileSender | undefined
 
   constructor(file: FileHandle, path: string, range: ByteRange) {
@@ -59,7 +60,7 @@ export class FileStream extends Readable {
 
   override pipe<T extends NodeJS.WritableStream>(to: T, options: { end?: boolean } = {}): T {
     // Only an answer tells when its socket has taken a chunk: another stream may keep it and pass it on.
-    const fresh = this.readableFlowing === null && this.#position < this.#end
+    const fresh = this.readableFlowing === null && !this.#begun && this.#position < this.#end
     if (!(to instanceof ServerResponse && fresh && !this.destroyed)) return super.pipe(to, options)
     this.#sender = new FileSender({
       file: this.#file,
@@ -80,6 +81,7 @@ export class FileStream extends Readable {
 
   override _read(): void {
     if (this.#sender !== undefined) return
+    this.#begun = true
     if (this.#position >= this.#end) {
       this.push(null)
       return
