@@ -17,6 +17,9 @@ import { packageVersion } from './version.ts'
 // Downloads may go on this long after a stop was asked for.
 const GRACE_MS = 10_000
 
+// Connections that wait to be accepted: a cluster that asks at once must not be sent away for a second (Node's own limit is 511).
+const BACKLOG = 4096
+
 /** Runs the server until it is told to stop. Throws when the start fails. */
 export async function runServe(flags: ServeFlags, defaultPort?: string): Promise<number> {
   const { values, source } = await serveSettings(flags, defaultPort)
@@ -73,8 +76,8 @@ async function openAtStart(state: LazyState, logger: Logger): Promise<void> {
 async function listen(app: FastifyInstance, values: SettingValues): Promise<void> {
   try {
     await (values.socket === ''
-      ? app.listen({ port: Number(values.port), host: values.host })
-      : app.listen({ path: values.socket }))
+      ? app.listen({ port: Number(values.port), host: values.host, backlog: BACKLOG })
+      : app.listen({ path: values.socket, backlog: BACKLOG }))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     const at = values.socket === '' ? `port ${values.port}` : values.socket

@@ -15,6 +15,7 @@ import { collectDocument, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
+import { closeQueuedAnswers } from './queued-answers.ts'
 import { registerRefgenie } from './refgenie-route.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { linkRoutes } from './routes/links.ts'
@@ -94,6 +95,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   await app.register(fastifyAccepts)
   await app.register(fastifyCookie)
   await app.register(fastifyFormbody)
+  closeQueuedAnswers(app)
   attendRequests(app, depot, access)
   handleErrors(app, parts, known)
   logRequests(app)

@@ -7,14 +7,15 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { nextChunkSize } from '../../src/storage/file-stream.ts'
 import { randomNumbers } from '../support/content-shapes.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { startApp } from '../support/start-app.ts'
 
 // More than the sockets of a connection hold, so that a client that does not read holds the server's buffers.
-const SIZE = 24_000_000
-const CLIENTS = 24
-const ROUNDS = Number(process.env.BULK_ROUNDS ?? 6)
+const SIZE = 16_000_000
+const CLIENTS = 16
+const ROUNDS = Number(process.env.BULK_ROUNDS ?? 4)
 const SEED = Number(process.env.BULK_SEED ?? 7)
 
 /** The app over one archive of random bytes, on a port. */
@@ -142,7 +143,7 @@ t.test('one who goes away with answers outstanding leaves nothing open', async t
     else socket.destroy()
   }
   await untilClosed(path)
-  t.pass('every descriptor was let go of')
+  t.equal(nextChunkSize(), 1024 * 1024, 'no stream is counted any more')
 })
 
 t.test(
