@@ -8,7 +8,7 @@ import { PacedSize, type SendingShare } from './sending-share.ts'
 import type { ByteRange } from './store.ts'
 
 /** Where the bytes go: `written` is called when nobody needs the chunk any more, with an error when it takes no more; never, if that cannot be known. */
-export interface Sink {
+interface Sink {
   write(chunk: Buffer, written: (error?: Error | null) => void): unknown
 }
 
