@@ -12,15 +12,7 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { deflate as libdeflate } from 'libdeflate'
 import { BLOCK_PLAIN, blockOf, storedBlock } from './block-gzip.ts'
-
-/** Blocks that are compressed together and independently of all others. */
-const SEGMENT_BLOCKS = 64
-
-/** Plain bytes of a segment, a whole number of blocks; the last one of a file may be shorter. */
-export const SEGMENT_PLAIN = SEGMENT_BLOCKS * BLOCK_PLAIN
-
-/** Bytes that the blocks of a segment have at most: each tells its length in 16 bits. */
-export const SEGMENT_PACKED = SEGMENT_BLOCKS * 65_536
+import { SEGMENT_PACKED } from './segment-size.ts'
 
 /** The ways to compress with what an index says of them: an archive can be explained years later. */
 export const COMPRESSORS = {

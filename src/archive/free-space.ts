@@ -3,8 +3,8 @@ import { type FileHandle, open, statfs } from 'node:fs/promises'
 import { DiskFull } from '../domain/archiving-errors.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { BLOCK_PLAIN } from './block-gzip.ts'
-import { SEGMENT_PLAIN } from './content-compression.ts'
 import type { SegmentPacker } from './pack-archive.ts'
+import { SEGMENT_PLAIN } from './segment-size.ts'
 import type { SourceEntry, SourceTree } from './source-tree.ts'
 
 // Samples of large files, from begin to end.

@@ -1,5 +1,5 @@
 /** The memory that files are packed in: so much and no more, however large the files are and however many are packed at a time. */
-import { SEGMENT_PACKED, SEGMENT_PLAIN } from './content-compression.ts'
+import { SEGMENT_PACKED, SEGMENT_PLAIN } from './segment-size.ts'
 
 /** Memory of one segment; all threads see the same bytes. */
 export interface Segment {

@@ -122,9 +122,13 @@ t.test('what a server has read of its config, the next one starts from', async t
   const start = async (...more: string[]) => {
     const served = await serveCli(t, [...args, ...more])
     const genomes = await (await fetch(`${served.url}/v3/genomes/list`)).json()
-    // biome-ignore lint/suspicious/noExplicitAny: an answer of any form
-    const ready = async (): Promise<any> => (await fetch(`${served.url}/readyz`)).json()
-    while ((await ready()).check.state !== 'done') await wait(20)
+    const state = async () => {
+      const ready = (await (await fetch(`${served.url}/readyz`)).json()) as {
+        check: { state: string }
+      }
+      return ready.check.state
+    }
+    while ((await state()) !== 'done') await wait(20)
     return { ...served, genomes }
   }
   const silent = await start('--snapshot', 'false')
