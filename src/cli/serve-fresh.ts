@@ -52,40 +52,59 @@ export function keepFresh(fresh: Fresh, seconds: number): () => void {
     )
   }
   process.on('SIGHUP', reload)
-  // An archive that was replaced without a change of the config is hashed anew soon after somebody has asked for it.
-  const recheck = () => {
-    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) {
-      void checkInBackground(fresh)
-    }
-  }
-  const timer = setInterval(recheck, RECHECK_MS)
-  timer.unref()
-  const stop =
-    seconds > 0
-      ? watchState(
-          () => depot.sourceState(),
-          reload,
-          seconds * 1000,
-          depot.current.loadedAt.getTime(),
-        )
-      : () => {}
+  const stopLooking = whenStale(depot, () => void checkInBackground(fresh))
+  const stopWatching = whenChanged(depot, seconds, reload)
   return () => {
-    clearInterval(timer)
-    stop()
+    stopLooking()
+    stopWatching()
     process.off('SIGHUP', reload)
   }
 }
 
+/**
+ * Calls back when an archive was replaced without a change of the config: it is hashed anew soon after somebody has asked for it.
+ *
+ * @returns a function that stops it
+ */
+export function whenStale(depot: Depot, stale: () => void): () => void {
+  const look = () => {
+    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) stale()
+  }
+  const timer = setInterval(look, RECHECK_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/**
+ * Calls back when a config file has changed.
+ *
+ * @param seconds - between two looks at the files; 0 = never
+ * @returns a function that stops it
+ */
+export function whenChanged(depot: Depot, seconds: number, changed: () => void): () => void {
+  if (seconds <= 0) return () => {}
+  const readAt = depot.current.loadedAt.getTime()
+  return watchState(() => depot.sourceState(), changed, seconds * 1000, readAt)
+}
+
 async function reloaded(fresh: Fresh, before: Generation, after: Generation): Promise<void> {
-  const { access, logger } = fresh
+  tellOfChange(fresh.logger, before, after)
+  await openForAudit(fresh, after)
+  await checkInBackground(fresh)
+}
+
+/** What an operator should know of a catalogue that took the place of another one. */
+export function tellOfChange(logger: Logger, before: Generation, after: Generation): void {
   tell(logger, after)
   warnOfChange(logger, before, after)
-  if (after.access.restricts) {
-    await access.state
-      .open()
-      .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
-  }
-  await checkInBackground(fresh)
+}
+
+/** Who asks for what is controlled goes into the audit from now on. */
+export async function openForAudit({ access, logger }: Fresh, after: Generation): Promise<void> {
+  if (!after.access.restricts) return
+  await access.state
+    .open()
+    .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
 }
 
 /** A change that opens something, or that this process cannot follow, is worth a word. */
@@ -98,7 +117,10 @@ function warnOfChange(logger: Logger, before: Generation, after: Generation): vo
 }
 
 /** Checks every archive; what is damaged goes to the log. */
-export async function checkInBackground({ depot, logger }: Fresh): Promise<void> {
+export async function checkInBackground({
+  depot,
+  logger,
+}: Pick<Fresh, 'depot' | 'logger'>): Promise<void> {
   try {
     for (const damage of await depot.check()) {
       logger.error({ ...damage }, 'an archive is damaged')
