@@ -19,7 +19,11 @@ export function stopped(
 ): Promise<void> {
   return new Promise(done => {
     // SIGHUP has another meaning for servers.
-    const options = { delay: graceMs, logger: false as const, skip: ['SIGHUP' as const, 'beforeExit' as const] }
+    const options = {
+      delay: graceMs,
+      logger: false as const,
+      skip: ['SIGHUP' as const, 'beforeExit' as const],
+    }
     const { close } = closeWithGrace(options, async ({ err }) => {
       if (err !== undefined) logger.fatal({ err }, 'stopping after an unexpected error')
       await stop()
