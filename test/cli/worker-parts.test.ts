@@ -55,9 +55,9 @@ t.test('the number of workers comes from the setting, the cores and the containe
   t.equal(await workerCount(valuesOf({ workers: '3' })), 3)
   t.ok((await workerCount(valuesOf({ workers: 'auto' }))) >= 1)
   t.equal(await workerCount(valuesOf({ workers: 'auto', 'cache-folder': '/c' })), 1)
-  await t.rejects(workerCount(valuesOf({ workers: '2', 'cache-folder': '/c' })), {
-    code: 'setting-invalid',
-  })
+  const two = (single: Record<string, string>) => workerCount(valuesOf({ workers: '2', ...single }))
+  await t.rejects(two({ 'cache-folder': '/c' }), { code: 'setting-invalid' })
+  await t.rejects(two({ 'sendfile-report': '127.0.0.1:9' }), { code: 'setting-invalid' })
 })
 
 t.test('a check is as far as the one that is least far', async t => {
