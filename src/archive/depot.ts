@@ -10,14 +10,13 @@ import { FileStore } from '../storage/file-store.ts'
 import type { Store } from '../storage/store.ts'
 import { ArchiveFolder } from './archive-folder.ts'
 import { type ArchivePlaces, FOLDER_PLACES, PUBLISHED_PLACES } from './archive-places.ts'
-import { ArchivePool } from './archive-pool.ts'
 import type { CheckProgress } from './check-progress.ts'
 import { type SourceState, stateOfFiles } from './config-watch.ts'
 import { ContentIndex } from './content-index.ts'
 import { DigestLedger } from './digest-ledger.ts'
-import { DigestThread } from './digest-thread.ts'
 import { checkFolder, type Damage } from './folder-check.ts'
 import { ForeignFiles } from './foreign-files.ts'
+import { type Hashing, HashingThreads } from './hashing.ts'
 import { IndexShelf } from './index-shelf.ts'
 import { type CacheSettings, openPublished } from './open-published.ts'
 import { finishPublishing, isUnfinished } from './publish.ts'
@@ -188,9 +187,7 @@ async function findPublished(
 /** Holds the current generation, swaps it on reload, and checks its files in the background. */
 export class Depot {
   readonly #source: DepotSource
-  readonly #thread = new DigestThread()
-  /** Hashes views of archives whose index lacks them; it has no thread until there is one. */
-  readonly #pool = new ArchivePool(1)
+  readonly #hashing: Hashing
   #current: Generation
   #damages: readonly Damage[] = []
   #progress: CheckProgress = { state: 'waiting', checked: 0, total: 0 }
@@ -198,18 +195,23 @@ export class Depot {
   #reloading: Promise<unknown> = Promise.resolve()
   #checking = new AbortController()
 
-  private constructor(source: DepotSource, first: Generation) {
+  private constructor(source: DepotSource, first: Generation, hashing: Hashing) {
     this.#source = source
+    this.#hashing = hashing
     this.#current = first
   }
 
-  /** Opens a depot. Throws as {@link loadGeneration}: a broken config stops the start. */
-  static async open(source: DepotSource): Promise<Depot> {
+  /**
+   * Opens a depot. Throws as {@link loadGeneration}: a broken config stops the start.
+   *
+   * @param hashing - who computes digests; threads of this process without it
+   */
+  static async open(source: DepotSource, hashing: Hashing = new HashingThreads()): Promise<Depot> {
     if (source.stateFolder !== undefined) {
       // Only a fall-back: a state folder that cannot be made leaves the digests in memory.
       await mkdir(source.stateFolder, { recursive: true }).catch(() => {})
     }
-    return new Depot(source, await loadGeneration(source))
+    return new Depot(source, await loadGeneration(source), hashing)
   }
 
   /**
@@ -257,23 +259,36 @@ export class Depot {
    */
   reload(): Promise<Generation> {
     // One after the other: the one that was asked for last has seen the newest files, and must not be overtaken.
-    const next = this.#reloading.catch(() => {}).then(() => this.#reload())
+    const next = this.#reloading
+      .catch(() => {})
+      .then(() => this.prepare())
+      .then(generation => this.adopt(generation))
     this.#reloading = next
     return next
   }
 
-  async #reload(): Promise<Generation> {
+  /**
+   * Reads the config again and swaps nothing: the first half of a reload that several processes make together.
+   *
+   * @throws ConfigUnreadable, ConfigInvalid (kept as `reloadError` too)
+   */
+  async prepare(): Promise<Generation> {
     try {
       const next = await loadGeneration(this.#source, this.#current)
       // Requests go on with the old one until the new one answers everything at once.
       await next.catalogue.fill(timeSlices())
-      this.#current = next
-      this.#reloadError = undefined
-      return this.#current
+      return next
     } catch (error) {
       this.#reloadError = error as Error
       throw error
     }
+  }
+
+  /** The second half: what was prepared counts from now on. */
+  adopt(generation: Generation): Generation {
+    this.#current = generation
+    this.#reloadError = undefined
+    return generation
   }
 
   /**
@@ -300,9 +315,9 @@ export class Depot {
       believesIndex: published,
       ...(deep &&
         !published && {
-          digests: key => this.#thread.digests(pathOf(key)),
+          digests: key => this.#hashing.digests(pathOf(key)),
           viewDigests: (key, index, naming) =>
-            this.#pool.viewDigests({ archive: pathOf(key), index, naming }),
+            this.#hashing.viewDigests({ archive: pathOf(key), index, naming }),
         }),
       signal: control.signal,
       onProgress: (checked, total) => {
@@ -320,8 +335,7 @@ export class Depot {
   /** Stops the background work. */
   async close(): Promise<void> {
     this.#checking.abort()
-    await this.#thread.stop()
-    await this.#pool.stop()
+    await this.#hashing.stop()
     const { store } = this.#current
     if (store instanceof CachingStore) await store.close()
   }

@@ -30,7 +30,19 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'dataset-damaged': EXIT.digestMismatch,
 }
 
+/** Thrown for what another process of this program could not do. */
+export class FarError extends Error {
+  /** The exit code that the error ended in there. */
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
 /** The exit code an error ends in. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof FarError) return error.exitCode
   return (error instanceof RefdepotError && BY_CODE[error.code]) || EXIT.failed
 }

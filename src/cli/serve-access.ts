@@ -7,7 +7,11 @@ import { SettingInvalid } from '../config/config-error.ts'
 import { listOf, type SettingValues } from '../config/settings.ts'
 import { parseDuration } from '../domain/duration.ts'
 import { parseScope, SCOPE_FORMS } from '../domain/rights.ts'
-import { type AccessControl, accessControl } from '../http/access/access-control.ts'
+import {
+  type AccessControl,
+  accessControl,
+  type SharedAccess,
+} from '../http/access/access-control.ts'
 import type { HandOff } from '../http/access/hand-off.ts'
 import type { SignedTokenSettings } from '../http/access/signed-token.ts'
 import type { StoreRedirects } from '../http/access/store-redirect.ts'
@@ -28,6 +32,8 @@ export interface AccessSurroundings {
   readonly logger: Logger
   readonly redirects: StoreRedirects | undefined
   readonly handOff?: HandOff | undefined
+  /** What several processes of this server hold together. */
+  readonly shared?: SharedAccess
 }
 
 /**
@@ -37,7 +43,7 @@ export interface AccessSurroundings {
  */
 export function serveAccess(
   values: SettingValues,
-  { home, logger, redirects, handOff }: AccessSurroundings,
+  { home, logger, redirects, handOff, shared }: AccessSurroundings,
 ): AccessControl {
   const identityProvider = identityProviderOf(values)
   return accessControl({
@@ -54,6 +60,7 @@ export function serveAccess(
     ...(identityProvider && { identityProvider }),
     ...(redirects && { redirects }),
     ...(handOff && { handOff }),
+    ...(shared && { shared }),
   })
 }
 
@@ -85,7 +92,8 @@ function scopeMap(text: string): Map<string, string[]> {
   return scopes
 }
 
-function limitsOf(values: SettingValues): LimitSettings {
+/** The budgets that the settings ask for. */
+export function limitsOf(values: SettingValues): LimitSettings {
   const budget = (text: string): ByteBudget | undefined => parseBudget(text)
   const count = (text: string) => (text === '' ? undefined : Number(text))
   const [addressBytes, tokenBytes] = [

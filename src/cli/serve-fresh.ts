@@ -20,6 +20,9 @@ export interface Fresh {
   readonly reader?: ConfigReader | undefined
 }
 
+/** What {@link settle} needs of it. */
+type Settling = Pick<Fresh, 'depot' | 'logger' | 'reader'>
+
 /** What an operator should know of a new catalogue. */
 export function tell(logger: Logger, generation: Generation): void {
   const { catalogue, archiveFolder, configFile: config, notes, access } = generation
@@ -56,52 +59,73 @@ export function keepFresh(fresh: Fresh, seconds: number): () => void {
     )
   }
   process.on('SIGHUP', reload)
-  // An archive that was replaced without a change of the config is hashed anew soon after somebody has asked for it.
-  const recheck = () => {
-    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) {
-      void checkInBackground(fresh)
-    }
-  }
-  const timer = setInterval(recheck, RECHECK_MS)
-  timer.unref()
-  const stop =
-    seconds > 0
-      ? watchState(
-          () => depot.sourceState(),
-          reload,
-          seconds * 1000,
-          depot.current.loadedAt.getTime(),
-        )
-      : () => {}
+  const stopLooking = whenStale(depot, () => void checkInBackground(fresh))
+  const stopWatching = whenChanged(depot, seconds, reload)
   return () => {
-    clearInterval(timer)
-    stop()
+    stopLooking()
+    stopWatching()
     process.off('SIGHUP', reload)
   }
 }
 
-async function reloaded(fresh: Fresh, before: Generation, after: Generation): Promise<void> {
-  const { access, logger } = fresh
-  tell(logger, after)
-  warnOfChange(logger, before, after)
-  if (after.access.restricts) {
-    await access.state
-      .open()
-      .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
+/**
+ * Calls back when an archive was replaced without a change of the config: it is hashed anew soon after somebody has asked for it.
+ *
+ * @returns a function that stops it
+ */
+export function whenStale(depot: Depot, stale: () => void): () => void {
+  const look = () => {
+    if (depot.progress.state === 'done' && depot.current.ledger.takeStale()) stale()
   }
+  const timer = setInterval(look, RECHECK_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/**
+ * Calls back when a config file has changed.
+ *
+ * @param seconds - between two looks at the files; 0 = never
+ * @returns a function that stops it
+ */
+export function whenChanged(depot: Depot, seconds: number, changed: () => void): () => void {
+  if (seconds <= 0) return () => {}
+  const readAt = depot.current.loadedAt.getTime()
+  return watchState(() => depot.sourceState(), changed, seconds * 1000, readAt)
+}
+
+async function reloaded(fresh: Fresh, before: Generation, after: Generation): Promise<void> {
+  tellOfChange(fresh.logger, before, after)
+  await openForAudit(fresh, after)
   await settle(fresh)
 }
 
+/** What an operator should know of a catalogue that took the place of another one. */
+export function tellOfChange(logger: Logger, before: Generation, after: Generation): void {
+  tell(logger, after)
+  warnOfChange(logger, before, after)
+}
+
+/** Who asks for what is controlled goes into the audit from now on. */
+export async function openForAudit(
+  { access, logger }: Pick<Fresh, 'access' | 'logger'>,
+  after: Generation,
+): Promise<void> {
+  if (!after.access.restricts) return
+  await access.state
+    .open()
+    .catch(error => logger.error({ err: error }, 'there is no place for the audit'))
+}
+
 /** What can wait until requests are answered: the look-ups that need every tag, the snapshot for the next start, the check of the archives. */
-export async function settle(fresh: Fresh): Promise<void> {
-  const { depot, reader, logger } = fresh
+export async function settle({ depot, reader, logger }: Settling): Promise<void> {
   const { catalogue, archiveFolder } = depot.current
   await catalogue.fill(timeSlices())
   await reader
     ?.keep(archiveFolder)
     .catch(error => logger.info({ err: error }, 'the snapshot of the config cannot be written'))
   for (const note of reader?.takeNotes() ?? []) logger.warn(note)
-  await checkInBackground(fresh)
+  await checkInBackground({ depot, logger })
 }
 
 /** A change that opens something, or that this process cannot follow, is worth a word. */
@@ -114,7 +138,7 @@ function warnOfChange(logger: Logger, before: Generation, after: Generation): vo
 }
 
 /** Checks every archive; what is damaged goes to the log. */
-async function checkInBackground({ depot, logger }: Fresh): Promise<void> {
+async function checkInBackground({ depot, logger }: Settling): Promise<void> {
   try {
     for (const damage of await depot.check()) {
       logger.error({ ...damage }, 'an archive is damaged')

@@ -10,9 +10,14 @@ import { packageVersion } from './version.ts'
 /** Flags as the command line gives them: names in camel case. */
 export type ServeFlags = Readonly<Record<string, unknown>> & { readonly config?: string }
 
-/** Everything `serve` needs to know. */
-export interface ServeSettings {
+/** What `serve` was told; it can be passed on to another process. */
+export interface PlainSettings {
   readonly values: SettingValues
+  readonly source: Omit<DepotSource, 'readConfig'>
+}
+
+/** Everything `serve` needs to know. */
+export interface ServeSettings extends PlainSettings {
   readonly source: DepotSource
   /** Has read the config already; undefined when none is given. */
   readonly reader?: ConfigReader
@@ -48,8 +53,26 @@ export async function serveSettings(flags: ServeFlags, port?: string): Promise<S
     const allowed = 'a genome config with -c FILE or in $REFGENIE, or a store with --store'
     throw new SettingInvalid('--config', '', allowed)
   }
-  const source = { ...sourceOf(config, values), readConfig: (path: string) => reader.read(path) }
-  return { values, source, ...(values.store === '' && { reader }) }
+  return withReader({ values, source: sourceOf(config, values) }, reader)
+}
+
+/**
+ * The settings with somebody who reads configs.
+ *
+ * @param reader - has perhaps read the config already
+ */
+export function withReader(
+  { values, source }: PlainSettings,
+  reader = readerFor(values),
+): ServeSettings {
+  const readConfig = (path: string) => reader.read(path)
+  return { values, source: { ...source, readConfig }, ...(values.store === '' && { reader }) }
+}
+
+/** The settings without the reader, and what it has in memory. */
+export function plainSettings({ values, source }: ServeSettings): PlainSettings {
+  const { readConfig: _reader, ...plain } = source
+  return { values, source: plain }
 }
 
 function readerFor(values: SettingValues): ConfigReader {
@@ -60,7 +83,7 @@ function readerFor(values: SettingValues): ConfigReader {
 
 const NO_CONFIG = { settings: {} }
 
-function sourceOf(config: string | undefined, values: SettingValues): DepotSource {
+function sourceOf(config: string | undefined, values: SettingValues): PlainSettings['source'] {
   return {
     ...(config !== undefined && { config }),
     ...(values.store !== '' && { store: values.store }),

@@ -1,6 +1,5 @@
 /** From settings to what receives uploads. */
 import type { Logger } from 'pino'
-import type { Depot } from '../archive/depot.ts'
 import { isServerUrl } from '../archive/open-published.ts'
 import { UploadDesk } from '../archive/upload-desk.ts'
 import { SettingInvalid } from '../config/config-error.ts'
@@ -12,14 +11,17 @@ import { requiredBy } from './archive-flags.ts'
 /** What uploads are received with. */
 export interface UploadSurroundings {
   readonly values: SettingValues
-  readonly depot: Depot
   readonly access: AccessControl
   readonly logger: Logger
+  /** Has the server read what is published now. */
+  readonly reload: () => Promise<unknown>
 }
 
 /** A desk that works. */
 export interface RunningUploads {
   readonly desk: UploadDesk
+  /** Looks for left-overs now and from time to time; one process of a server is enough. */
+  keepSwept(): void
   /** Ends what is being compared, and looks for left-overs no more. */
   stop(): Promise<void>
 }
@@ -33,9 +35,9 @@ const SWEEP_MS = 3600_000
  */
 export async function serveUploads({
   values,
-  depot,
   access,
   logger,
+  reload,
 }: UploadSurroundings): Promise<RunningUploads | undefined> {
   if (values['accept-uploads'] !== 'true') return undefined
   const { store: place, policy } = values
@@ -53,18 +55,22 @@ export async function serveUploads({
       logger.info({ registryPath, archive, upload: id }, 'an upload was published')
       const subject = `${registryPath} ${archive}`
       access.trail.note({ actor: createdBy, action: 'published', subject })
-      await depot.reload()
+      await reload()
     },
     onError,
   })
   const sweep = () => {
     desk.sweep().catch(error => logger.error({ err: error }, 'left-overs of uploads stay'))
   }
-  sweep()
-  const timer = setInterval(sweep, SWEEP_MS)
-  timer.unref()
+  let timer: NodeJS.Timeout | undefined
   return {
     desk,
+    keepSwept: () => {
+      if (timer !== undefined) return
+      sweep()
+      timer = setInterval(sweep, SWEEP_MS)
+      timer.unref()
+    },
     stop: async () => {
       clearInterval(timer)
       await desk.settled()

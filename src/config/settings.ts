@@ -73,6 +73,15 @@ export const SETTINGS = [
     description: 'Unix socket to listen on instead of host and port',
   },
   {
+    name: 'workers',
+    value: 'NUMBER',
+    environment: ['REFDEPOT_WORKERS'],
+    default: '1',
+    description:
+      'Processes that answer requests: a number, or `auto` for one a core; from 2 on SIGHUP replaces them one by one (docs/deployment.md)',
+    allowed: { pattern: /^(?:auto|[1-9]\d?)$/, wording: 'auto, or a number from 1 to 99' },
+  },
+  {
     name: 'archive-folder',
     value: 'DIR',
     environment: ['REFDEPOT_ARCHIVE_FOLDER', 'REFGENIE_GENOME_ARCHIVE_FOLDER'],

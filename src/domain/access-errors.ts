@@ -69,11 +69,14 @@ export class LinkExpired extends RefdepotError {
 /** Thrown when a caller has used up a budget, or guesses at tokens. */
 export class TooMany extends RefdepotError {
   readonly code = 'too-many-requests'
+  /** Why, without the advice. */
+  readonly reason: string
   /** Seconds after which asking again makes sense. */
   readonly retryAfter: number
 
-  constructor(message: string, retryAfter: number) {
-    super(`${message}; try again in ${retryAfter} seconds`)
+  constructor(reason: string, retryAfter: number) {
+    super(`${reason}; try again in ${retryAfter} seconds`)
+    this.reason = reason
     this.retryAfter = retryAfter
   }
 }

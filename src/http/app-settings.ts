@@ -6,7 +6,7 @@ import type { CatalogueEntry } from '../domain/catalogue.ts'
 import type { DownloadReport, ReportQuery } from '../state/download-report.ts'
 import type { AccessControl } from './access/access-control.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
-import type { VisibleHealth } from './access/visible-health.ts'
+import type { HealthSource, VisibleHealth } from './access/visible-health.ts'
 
 /** How the server is reached and what it says of itself. */
 export interface AppSettings {
@@ -52,6 +52,10 @@ export interface AppParts {
   readonly uploads?: UploadDesk
   readonly settings: AppSettings
   readonly logger: FastifyBaseLogger
+  /** Whose findings `/readyz` tells; those of the depot without it. */
+  readonly health?: HealthSource
+  /** Waited for when a stop was asked for, before connections without work are closed. Answers say already that their connection ends. */
+  readonly beforeStop?: () => Promise<void>
   /** Told of every route, for those who must know them all. */
   readonly onRoute?: (method: string, url: string) => void
 }

@@ -78,7 +78,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   const parts: RouteParts = {
     settings,
     generationFor,
-    healthFor: request => visibleHealth(depot, generationFor(request)),
+    healthFor: request => visibleHealth(appParts.health ?? depot, generationFor(request)),
     absolute: (request, path) => absoluteUrl(settings, request, path),
     downloadsOf: ({ tag }) => access.counts.downloadsOf(tag.archiveDigest),
     downloadReport: (request, query) =>
@@ -102,7 +102,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   attendRequests(app, depot, access)
   handleErrors(app, parts, known)
   logRequests(app)
-  endKeptConnections(app)
+  endKeptConnections(app, appParts.beforeStop)
   guardPages(app)
   const documents = collectDocuments(app, parts)
   app.decorate('documents', documents)
@@ -159,13 +159,13 @@ function logRequests(app: FastifyInstance): void {
 }
 
 /** A connection whose download ends while the server stops would be kept for the next request, and the stop would wait for its time-out. */
-function endKeptConnections(app: FastifyInstance): void {
-  app.addHook('preClose', done => {
-    if (!app.server.listening) return done()
+function endKeptConnections(app: FastifyInstance, beforeStop?: AppParts['beforeStop']): void {
+  app.addHook('preClose', async () => {
+    await beforeStop?.()
+    if (!app.server.listening) return
     const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS)
     app.server.once('close', () => clearInterval(timer))
     timer.unref()
-    done()
   })
 }
 

@@ -157,7 +157,7 @@ async function begin(
   try {
     const { ranges, headers } = plan
     const bodyBytes = Number(headers['content-length'])
-    beginTransfer(request, reply, blob, { ranges, bodyBytes, order })
+    await beginTransfer(request, reply, blob, { ranges, bodyBytes, order })
   } catch (error) {
     await blob.close()
     throw error

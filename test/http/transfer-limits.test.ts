@@ -107,7 +107,7 @@ t.test('a transfer that is broken off lets the next one in, and costs what was s
   answer.resume()
   await once(answer, 'end')
   await new Promise(done => setTimeout(done, 50))
-  const transfer = access.limits.begin('127.0.0.1', undefined, 1)
+  const transfer = await access.limits.begin('127.0.0.1', undefined, 1)
   const [blocked] = (await once(request(ARCHIVE), 'response')) as [IncomingMessage]
   t.equal(blocked.statusCode, 429)
   blocked.resume()
@@ -140,7 +140,7 @@ t.test('downloads that are cancelled before they begin leave nothing running', a
     await Promise.all(Array.from({ length: 40 }, cancelled))
   await new Promise(done => setTimeout(done, 300))
   const id = callers.right?.split('_')[1] as string
-  for (let i = 0; i < 4; i += 1) access.limits.begin('127.0.0.1', id, 1)
+  for (let i = 0; i < 4; i += 1) await access.limits.begin('127.0.0.1', id, 1)
   t.throws(() => access.limits.begin('127.0.0.1', id, 1), 'all four were free')
 })
 

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import type { LazyState } from '../../state/lazy-state.ts'
 import { AuditTrail } from './audit-trail.ts'
 import { Authenticator } from './authenticator.ts'
-import { CredentialGate, type GateLimits } from './credential-gate.ts'
+import { CredentialGate, type GateLimits, type GuessGate } from './credential-gate.ts'
 import { DownloadCounts } from './download-counts.ts'
 import type { HandOff } from './hand-off.ts'
 import { type SignedTokenSettings, signedTokenCheck } from './signed-token.ts'
 import type { StoreRedirects } from './store-redirect.ts'
-import { type LimitSettings, TransferLimits } from './transfer-limits.ts'
+import { type LimitSettings, type TransferBudget, TransferLimits } from './transfer-limits.ts'
 import { sharedViews, type Viewing } from './visible-generation.ts'
 
 /** Access control as the app uses it. */
@@ -17,7 +17,7 @@ export interface AccessControl {
   readonly view: Viewing
   readonly state: LazyState
   readonly authenticator: Authenticator
-  readonly limits: TransferLimits
+  readonly limits: TransferBudget
   readonly trail: AuditTrail
   /** Sends callers to the store; undefined when every byte passes through here. */
   readonly redirects: StoreRedirects | undefined
@@ -44,6 +44,8 @@ export interface AccessOptions {
   /** True to keep addresses of clients in the audit. */
   readonly auditAddresses?: boolean
   readonly gate?: Partial<GateLimits>
+  /** What several processes of one server hold together; each has its own without it. */
+  readonly shared?: SharedAccess
   readonly redirects?: StoreRedirects
   readonly handOff?: HandOff
   /** True to count downloads; those counted before are shown in any case. */
@@ -58,18 +60,26 @@ export interface AccessOptions {
   readonly view?: Viewing
 }
 
+/** What several processes of one server hold together. */
+export interface SharedAccess {
+  readonly budget: TransferBudget
+  readonly gate: GuessGate
+  /** Signs links where there is no state to keep a key in. */
+  readonly passingKey: Buffer
+}
+
 const ONE_DAY = 86_400
 const KEY_BYTES = 32
 
 /** Access control over a state. */
 export function accessControl(options: AccessOptions): AccessControl {
-  const { state, identityProvider, onError } = options
+  const { state, identityProvider, onError, shared } = options
   // A server without a state has nothing to keep a key in, and nothing controlled: its links live as long as it does.
-  const passing = randomBytes(KEY_BYTES)
+  const passing = shared?.passingKey ?? randomBytes(KEY_BYTES)
   const trail = new AuditTrail({ state, addresses: options.auditAddresses === true, onError })
   const authenticator = new Authenticator({
     state,
-    gate: new CredentialGate(options.gate),
+    gate: shared?.gate ?? new CredentialGate(options.gate),
     signed: identityProvider && signedTokenCheck(identityProvider),
   })
   const counts = new DownloadCounts({
@@ -82,7 +92,7 @@ export function accessControl(options: AccessOptions): AccessControl {
     view: options.view ?? sharedViews(),
     state,
     authenticator,
-    limits: new TransferLimits(options.limits),
+    limits: shared?.budget ?? new TransferLimits(options.limits),
     trail,
     redirects: options.redirects,
     handOff: options.handOff,

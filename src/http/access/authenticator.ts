@@ -6,14 +6,14 @@ import type { State } from '../../state/open-state.ts'
 import { tokenId } from '../../state/token-secret.ts'
 import { stateOf, type TokenRecord } from '../../state/token-store.ts'
 import { ANONYMOUS, type Caller } from './caller.ts'
-import type { CredentialGate } from './credential-gate.ts'
+import type { GuessGate } from './credential-gate.ts'
 import { type Credential, credentialOf } from './credentials.ts'
 import type { SignedTokenCheck } from './signed-token.ts'
 
 /** What an authenticator asks. */
 export interface AuthenticatorParts {
   readonly state: LazyState
-  readonly gate: CredentialGate
+  readonly gate: GuessGate
   /** Undefined when no identity provider is configured. */
   readonly signed: SignedTokenCheck | undefined
 }
@@ -52,7 +52,7 @@ export class Authenticator {
   /** Who a credential stands for; see {@link callerOf}. */
   async check(credential: Credential, address: string): Promise<Caller> {
     const { gate } = this.#parts
-    gate.admit(address, credential.value)
+    await gate.admit(address, credential.value)
     try {
       const { caller, guessed } = await this.#checked(credential)
       const accepted = caller.credentials === 'valid' ? 'accepted' : 'neither'

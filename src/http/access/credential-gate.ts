@@ -26,6 +26,23 @@ const USUAL: GateLimits = {
   longestWaitMs: 60_000,
 }
 
+/** Lets credentials be checked, or not yet; the answer of another process takes a moment. */
+export interface GuessGate {
+  /**
+   * Lets a credential be checked, or not yet. One that was never seen counts as wrong until {@link note} says otherwise: else a burst would
+   * be let in before the first answer.
+   *
+   * @param address - empty when it is not known: strangers without address are not one guesser
+   * @throws TooMany with the seconds to wait
+   */
+  admit(address: string, credential: string): void | Promise<void>
+  /** Notes what the check of an admitted credential has found. */
+  note(address: string, credential: string, found: CredentialFound): void
+}
+
+/** What the check of a credential has found: it was made up, it counts, or neither (it counted once). */
+export type CredentialFound = 'guessed' | 'accepted' | 'neither'
+
 // So many addresses are remembered, and so many credentials of each.
 const MOST_ADDRESSES = 10_000
 const MOST_CREDENTIALS = 256
@@ -40,7 +57,7 @@ interface Address {
 }
 
 /** Remembers who sent what; see the head of this file. */
-export class CredentialGate {
+export class CredentialGate implements GuessGate {
   readonly #key = randomBytes(32)
   readonly #limits: GateLimits
   readonly #addresses = new Map<string, Address>()
@@ -51,13 +68,7 @@ export class CredentialGate {
     this.#now = now
   }
 
-  /**
-   * Lets a credential be checked, or not yet. One that was never seen counts as wrong until {@link note} says otherwise: else a burst would
-   * be let in before the first answer.
-   *
-   * @param address - empty when it is not known: strangers without address are not one guesser
-   * @throws TooMany with the seconds to wait
-   */
+  /** See {@link GuessGate}. */
   admit(address: string, credential: string): void {
     if (address === '') return
     const known = this.#known(address)
@@ -75,8 +86,8 @@ export class CredentialGate {
     known.blockedUntil = this.#now() + Math.min(firstWaitMs * 2 ** (over - 1), longestWaitMs)
   }
 
-  /** Notes what the check of an admitted credential has found: it was made up, it counts, or neither (it counted once). */
-  note(address: string, credential: string, found: 'guessed' | 'accepted' | 'neither'): void {
+  /** See {@link GuessGate}. */
+  note(address: string, credential: string, found: CredentialFound): void {
     const known = this.#addresses.get(address)
     if (known === undefined || found === 'guessed') return
     const print = this.#print(credential)

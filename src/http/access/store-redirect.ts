@@ -59,7 +59,8 @@ export async function placeInStore(
   const bytes = range.end - range.start
   if (mode === 'auto' && (bytes < WORTHWHILE_BYTES || isForeignScript(request))) return undefined
   try {
-    access.limits.begin(addressOf(request), undefined, bytes).end(bytes)
+    const transfer = await access.limits.begin(addressOf(request), undefined, bytes)
+    transfer.end(bytes)
     return await links.linkTo(blob.storedAs, linkOptions(blob, sending.filename, LINK_SECONDS))
   } catch (error) {
     await blob.close()

@@ -2,7 +2,7 @@
  * Budgets of bytes and of transfers at a time, for each address and each token.
  *
  * Requests are never counted: a reader of ranges sends thousands of small ones. A transfer is charged with what it announces when it
- * begins, and gets back what was not sent. Budgets live in memory, so each process has its own.
+ * begins, and gets back what was not sent. Budgets live in memory: the workers of one server ask their primary process, replicas have their own.
  */
 import { TooMany } from '../../domain/access-errors.ts'
 
@@ -26,6 +26,16 @@ export interface Transfer {
   end(sentBytes: number): void
 }
 
+/** Lets transfers begin; the answer of another process takes a moment. */
+export interface TransferBudget {
+  /**
+   * Begins a transfer.
+   *
+   * @throws TooMany with the seconds until one may begin
+   */
+  begin(address: string, token: string | undefined, bytes: number): Transfer | Promise<Transfer>
+}
+
 // Accounts that are full and idle are forgotten when there are more.
 const MOST_ACCOUNTS = 10_000
 const KEPT_SHARE = 0.9
@@ -47,7 +57,7 @@ interface Limit {
 }
 
 /** Keeps the accounts; see the head of this file. */
-export class TransferLimits {
+export class TransferLimits implements TransferBudget {
   readonly #settings: LimitSettings
   readonly #accounts = new Map<string, Account>()
   readonly #now: () => number
@@ -57,11 +67,7 @@ export class TransferLimits {
     this.#now = now
   }
 
-  /**
-   * Begins a transfer.
-   *
-   * @throws TooMany with the seconds until one may begin
-   */
+  /** See {@link TransferBudget}. */
   begin(address: string, token: string | undefined, bytes: number): Transfer {
     const limits = this.#limitsFor(address, token)
     for (const limit of limits) this.#check(limit)

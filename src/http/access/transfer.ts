@@ -28,19 +28,19 @@ export function hasTransfer(request: FastifyRequest): boolean {
  *
  * @throws TooMany when a budget is used up
  */
-export function beginTransfer(
+export async function beginTransfer(
   request: FastifyRequest,
   reply: FastifyReply,
   blob: Blob,
   sending: Sending,
-): void {
+): Promise<void> {
   const access = accessOf(request)
   if (access === undefined) return
   transfers.add(request)
   const caller = callerOf(request)
   const address = addressOf(request)
   const bytes = sending.ranges.reduce((sum, { start, end }) => sum + end - start, 0)
-  const transfer = access.limits.begin(address, accountOf(caller), bytes)
+  const transfer = await access.limits.begin(address, accountOf(caller), bytes)
   // A client that has gone already closes nothing any more.
   if (reply.raw.destroyed || request.socket.destroyed) {
     transfer.end(0)

@@ -14,9 +14,12 @@ export interface VisibleHealth {
   readonly reloadFailed: boolean
 }
 
+/** Findings about all archives: those of a depot, or of several processes together. */
+export type HealthSource = Pick<Depot, 'damages' | 'progress' | 'reloadError'>
+
 /** What a caller may know of the health. */
 export function visibleHealth(
-  depot: Pick<Depot, 'damages' | 'progress' | 'reloadError'>,
+  depot: HealthSource,
   { catalogue }: VisibleGeneration,
 ): VisibleHealth {
   return {
