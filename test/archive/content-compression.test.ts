@@ -3,11 +3,8 @@ import { constants, deflateRawSync, gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { BLOCK_PLAIN, STORED_OVERHEAD } from '../../src/archive/block-gzip.ts'
-import {
-  compressSegment,
-  SEGMENT_PACKED,
-  SEGMENT_PLAIN,
-} from '../../src/archive/content-compression.ts'
+import { compressSegment } from '../../src/archive/content-compression.ts'
+import { SEGMENT_PACKED, SEGMENT_PLAIN } from '../../src/archive/segment-size.ts'
 import { annotation, noise, plainFasta, softMaskedFasta } from '../support/content-shapes.ts'
 
 const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
