@@ -121,10 +121,12 @@ export class ArchivePool {
     const extension = extname(fileURLToPath(import.meta.url))
     const worker = new Worker(new URL(`./archive-worker${extension}`, import.meta.url))
     worker.on('message', message => this.#settle(place, message))
-    worker.on('error', error => this.#lost(place, worker, error))
-    worker.on('exit', () =>
-      this.#lost(place, worker, new Error('a thread of the archiver has ended')),
-    )
+    let failure = new Error('a thread of the archiver has ended')
+    // Its end follows.
+    worker.on('error', error => {
+      failure = error
+    })
+    worker.on('exit', () => this.#lost(place, failure))
     return worker
   }
 
@@ -137,8 +139,7 @@ export class ArchivePool {
   }
 
   /** A thread that has ended takes its order with it; another one starts in its place. */
-  #lost(place: Place, worker: Worker, error: Error): void {
-    if (place.worker !== worker) return
+  #lost(place: Place, error: Error): void {
     place.worker = undefined
     const { current } = place
     place.current = undefined

@@ -141,10 +141,12 @@ function isSame(a: SnapshotKey, b: SnapshotKey): boolean {
 async function hashInPieces(handle: FileHandle): Promise<string> {
   const hash = createHash('sha256')
   const piece = Buffer.allocUnsafe(PIECE)
-  for (let at = 0; ; ) {
+  let at = 0
+  for (let ended = false; !ended; ) {
     const { bytesRead } = await handle.read(piece, 0, PIECE, at)
-    if (bytesRead === 0) return hash.digest('hex')
     hash.update(piece.subarray(0, bytesRead))
     at += bytesRead
+    ended = bytesRead === 0
   }
+  return hash.digest('hex')
 }

@@ -73,7 +73,7 @@ export class SmallFiles<T extends Opened | undefined> {
     this.#kept.set(name, kept)
     this.#weight += kept.weight
     for (const oldest of this.#kept.keys()) {
-      if (this.#weight <= this.#budget) return
+      if (this.#weight <= this.#budget) break
       this.#drop(oldest)
     }
   }

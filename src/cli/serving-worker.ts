@@ -24,7 +24,7 @@ const LINGER_MS = 2000
 export class ServingWorker {
   readonly #line: PrimaryLine
   readonly #stopAsked: Promise<void>
-  #askStop: () => void = () => {}
+  #askStop!: () => void
   #values: SettingValues | undefined
   #reader: ConfigReader | undefined
   #logger: Logger = pino({ level: 'silent' })

@@ -45,7 +45,7 @@ export class WorkerCrew {
   #failures = 0
   #stopping = false
   #told = ''
-  #fail: (error: Error) => void = () => {}
+  #fail!: (error: Error) => void
   /** Rejected when no worker is left and none can be started. */
   readonly failure: Promise<never>
 

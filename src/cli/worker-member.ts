@@ -32,7 +32,7 @@ export class Member {
   constructor(worker: Worker, { answer, hear }: MemberHandlers) {
     this.#worker = worker
     this.number = worker.id
-    let ready = () => {}
+    let ready!: () => void
     this.line = new WorkerLine(worker, {
       answer: question => answer(this, question),
       hear: (news: WorkerNews) => (news.kind === 'hello' ? ready() : hear(this, news)),

@@ -76,13 +76,13 @@ function marksOf(
   }
 }
 
-/** The value of a key; the names of a file may be ones that every object has. */
+/** The value of a key; the names of a file may be ones that every object has. Places that say nothing were refused or left out before. */
 function own<T>(
   values: Readonly<Record<string, T | null>> | null | undefined,
   key: string | undefined,
 ) {
   if (values == null || key === undefined || !Object.hasOwn(values, key)) return undefined
-  return values[key] ?? undefined
+  return values[key] as T
 }
 
 /** When a genome stands in a policy under two names, the stricter one counts. */

@@ -104,6 +104,19 @@ t.test('a damaged archive is never sent, and a missing one is missing', async t 
   await t.rejects(depot.current.folder.archive(entry('v2'), 'stored'), { code: 'archive-missing' })
 })
 
+t.test('without its archive an asset still has the files of its unpacked copy', async t => {
+  const { folder, depot, entry } = await openExample(t)
+  const files = depot.current.folder
+  await rm(join(folder, T7_FASTA))
+  await rm(join(folder, T7, 'fasta__v2.tgz'))
+  t.equal((await files.files(entry())).length, 2)
+  const blob = await files.file(entry(), 'sub dir/é.txt')
+  t.equal(blob.size, 8)
+  await blob.close()
+  t.same(await files.files(entry('v2')), [], 'there is no copy of this one')
+  await t.rejects(files.file(entry('v2'), `${T7}.fa`), { code: 'unknown-file' })
+})
+
 t.test('logs, recipes and contents are found, in either folder', async t => {
   const { folder, depot, entry } = await openExample(t)
   const files: ArchiveFolder = depot.current.folder

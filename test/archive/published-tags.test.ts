@@ -20,6 +20,7 @@ import { changeServerConfig, nameOfEntry, oneTag } from '../../src/archive/withd
 import { carryWithdrawals, restoreTag, withdrawTag } from '../../src/archive/withdrawal-record.ts'
 import type { RawConfig } from '../../src/config/genome-config-schema.ts'
 import { rawConfigIn } from '../../src/config/raw-config.ts'
+import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { type GenomeFolder, genomeFolderIn } from '../support/genome-folder.ts'
@@ -225,6 +226,19 @@ t.test('the word latest is no name of a tag, and means the one that was pushed l
     selectTags(genomes, ['t7/y:latest']).map(({ tag }) => tag.name),
     ['latest'],
   )
+})
+
+t.test('what lost its archive in a store has no files: there is no unpacked copy', async t => {
+  const { to, place, machine } = await machines(t)
+  await push(await machine('first', { 'x:a': 'one' }), to)
+  await rm(join(place, 'archives'), { recursive: true })
+  const depot = await Depot.open({ store: place })
+  t.teardown(() => depot.close())
+  const { catalogue, folder } = depot.current
+  const entry = catalogue.entry('t7', 'x', 'a') as CatalogueEntry
+  t.same(await folder.files(entry), [])
+  await t.rejects(folder.file(entry, 'x.txt'), { code: 'unknown-file' })
+  await t.rejects(folder.archive(entry, 'stored'), { code: 'archive-missing' })
 })
 
 t.test('a withdrawn tag keeps its name, and pushing it again does not bring it back', async t => {

@@ -288,3 +288,27 @@ t.test('a unix socket is shared', async t => {
   })
   t.equal(await served.stop(), 0)
 })
+
+t.test('a worker that cannot be started is tried again; a server without any ends', async t => {
+  const folder = t.testdir({})
+  const { config } = await sizedArchives(folder, { small: 2000 })
+  const served = await twoWorkers(t, ['-c', config, '--watch-interval', '0'])
+  const { child } = served
+  const text = await readFile(config, 'utf8')
+  const [victim] = await childrenOf(child.pid as number)
+  await writeFile(config, 'genomes: [')
+  process.kill(victim as number, 'SIGKILL')
+  await until(() => count(served, /a worker cannot be started; it is tried again/) > 1)
+  t.equal((await answering(served)).size, 1, 'the other one goes on')
+  t.notOk(child.exitCode, 'the server goes on')
+  await writeFile(config, text)
+  await until(async () => (await answering(served)).size === 2)
+
+  const exited = once(child, 'exit')
+  await writeFile(config, 'genomes: [')
+  const workers = await childrenOf(child.pid as number)
+  t.equal(workers.length, 2)
+  for (const worker of workers) process.kill(worker, 'SIGKILL')
+  t.same(await exited, [1, null], 'nobody would answer')
+  t.same(await childrenOf(child.pid as number), [])
+})
