@@ -26,13 +26,16 @@ export async function serveWorkers(settings: PlainSettings, size: number): Promi
   const starting = crew.start()
   const roll = () => void starting.then(() => crew.roll()).catch(() => {})
   process.on('SIGHUP', roll)
+  let stopping = false
   const stop = stopped(logger, CREW_GRACE_MS, async () => {
+    stopping = true
     const ends = await crew.stop()
     await desk.close()
     if (ends.some(({ code }) => code !== 0)) throw new Error('a worker did not end in good order')
   })
   try {
-    await starting
+    // Who is told to stop while workers start has not failed to start them.
+    await Promise.race([starting.catch(error => (stopping ? stop : Promise.reject(error))), stop])
     await Promise.race([stop, crew.failure])
   } finally {
     process.off('SIGHUP', roll)

@@ -42,6 +42,8 @@ export class WorkerCrew {
   /** What is served was read from files in this state. */
   #state = ''
   #turn: Promise<unknown> = Promise.resolve()
+  #rolled: Promise<void> = Promise.resolve()
+  #nextRoll: Promise<void> | undefined
   #failures = 0
   #stopping = false
   #told = ''
@@ -80,12 +82,24 @@ export class WorkerCrew {
     return this.#inTurn(() => this.#reload(this.#listening))
   }
 
-  /** Replaces the workers one by one: the next one listens before the one before it goes. Nothing happens while the config is broken. */
-  async roll(): Promise<void> {
+  /**
+   * Replaces the workers one by one: the next one listens before the one before it goes. Nothing happens while the config is broken.
+   * Two at a time would each start a worker for one that only one of them can retire; who asks while one waits gets that one.
+   */
+  roll(): Promise<void> {
+    this.#nextRoll ??= this.#rolled.then(() => this.#roll())
+    this.#rolled = this.#nextRoll
+    return this.#nextRoll
+  }
+
+  async #roll(): Promise<void> {
     const { logger } = this.#parts
+    this.#nextRoll = undefined
     try {
       await this.reload()
       for (const old of this.#listening) {
+        // It has ended meanwhile: another one has taken its place already.
+        if (!this.#members.has(old)) continue
         await this.#bringUp(false)
         this.#retire(old)
       }
@@ -96,17 +110,18 @@ export class WorkerCrew {
     }
   }
 
-  /** Tells all workers to stop, and waits for their ends. */
+  /** Tells all workers to stop, and waits for their ends; answers those of workers that have answered requests. */
   async stop(): Promise<readonly WorkerEnd[]> {
     this.#stopping = true
     const members = [...this.#members]
+    const served = members.filter(({ phase }) => phase !== 'starting')
     for (const { line } of members) line.tell({ kind: 'stop' })
     const timer = setTimeout(() => {
       for (const member of members) member.kill()
     }, KILL_AFTER_MS)
-    const ends = await Promise.all(members.map(({ ended }) => ended))
+    await Promise.all(members.map(({ ended }) => ended))
     clearTimeout(timer)
-    return ends
+    return Promise.all(served.map(({ ended }) => ended))
   }
 
   get #listening(): Member[] {
@@ -115,10 +130,11 @@ export class WorkerCrew {
 
   /** Starts a worker and lets it listen. */
   async #bringUp(isFirst: boolean): Promise<Member> {
+    this.#demandRunning()
     const member = this.#fork()
     try {
       await member.ready
-      if (this.#stopping) throw new Error('the server is stopping')
+      this.#demandRunning()
       const { state } = await member.line.ask({ ...this.#order, worker: member.number })
       await this.#inTurn(() => this.#admit(member, state, isFirst))
       return member
@@ -126,6 +142,11 @@ export class WorkerCrew {
       member.kill()
       throw error
     }
+  }
+
+  /** Nobody would wait for a worker that is started now. */
+  #demandRunning(): void {
+    if (this.#stopping) throw new Error('the server is stopping')
   }
 
   #fork(): Member {

@@ -152,6 +152,42 @@ t.test('SIGHUP replaces the workers, and no request is refused', async t => {
   t.same(statuses(await askAll(url + LIST)), [200])
 })
 
+t.test('two SIGHUPs at once leave as many workers as there were', async t => {
+  const folder = t.testdir({})
+  const { config } = await sizedArchives(folder, { small: 2000 })
+  const served = await twoWorkers(t, ['-c', config, '--watch-interval', '0'])
+  const { child } = served
+  const rolls = () => count(served, /all workers were replaced/)
+  child.kill('SIGHUP')
+  await served.logged(/catalogue loaded/)
+  await wait(20)
+  child.kill('SIGHUP')
+  await until(() => rolls() === 2)
+  await until(async () => (await childrenOf(child.pid as number)).length <= 2)
+  t.equal((await answering(served)).size, 2)
+  t.equal((await childrenOf(child.pid as number)).length, 2)
+})
+
+t.test('SIGTERM while workers are replaced is a stop in good order', async t => {
+  const folder = t.testdir({})
+  const { config } = await sizedArchives(folder, { small: 2000 })
+  const served = await twoWorkers(t, ['-c', config, '--watch-interval', '0'])
+  const { child } = served
+  const pid = child.pid as number
+  child.kill('SIGHUP')
+  await until(async () => (await childrenOf(pid)).length > 2)
+  const children = await childrenOf(pid)
+  t.equal(await served.stop(), 0)
+  const isAlive = (child: number) => {
+    try {
+      return process.kill(child, 0)
+    } catch {
+      return false
+    }
+  }
+  t.same(children.filter(isAlive), [], 'no worker is left')
+})
+
 t.test('a killed worker is replaced, and the primary process takes its workers along', async t => {
   const folder = t.testdir({})
   const { config, digests } = await sizedArchives(folder, { big: BIG })
