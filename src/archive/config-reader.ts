@@ -70,7 +70,7 @@ export class ConfigReader {
     for (const [file, known] of this.#options.keeps ? this.#known : []) {
       if (known.isKept) continue
       const { folder } = this.#options
-      if (folder === undefined && dirname(file) !== archiveFolder) continue
+      if (folder === undefined && dirname(file) !== resolve(archiveFolder)) continue
       const path = this.#pathOf(file)
       await mkdir(dirname(path), { recursive: true })
       await replaceFile(path, await encodeSnapshot(known.key, known.config), MODE)

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigReader } from '../../src/archive/config-reader.ts'
 import { Depot } from '../../src/archive/depot.ts'
@@ -134,7 +134,7 @@ t.test('without a folder of its own it lies with the archives, and nowhere else'
   await first.read(file)
   await first.keep(join(folder, 'archives'))
   t.same(await readdir(folder), ['c.yaml'], 'not into the folder of somebody else')
-  await first.keep(folder)
+  await first.keep(relative(process.cwd(), folder))
   t.match(await readdir(join(folder, '.refdepot')), [/^config-[0-9a-f]{16}\.snapshot$/])
   t.ok((await second.read(file)).genomes[0] instanceof StoredGenome)
   const nowhere = new ConfigReader({ version: '1.0.0', keeps: true, folder: file })
