@@ -53,6 +53,7 @@ export class WorkerCrew {
     this.#parts = parts
     this.#order = {
       kind: 'start',
+      size: parts.size,
       version: packageVersion(),
       settings: parts.settings,
       passingKey: randomBytes(KEY_BYTES).toString('base64'),
