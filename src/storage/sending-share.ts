@@ -11,8 +11,10 @@ export interface SendingShare {
 // Measured (docs/performance.md): more than this wins nothing, the caches of a core are not larger.
 const LARGEST = 512 * 1024
 const SMALLEST = 64 * 1024
-// All streams of a server together, as long as SMALLEST allows it.
+// All streams of a process together, as long as SMALLEST allows it.
 const BUDGET = 16 * 1024 * 1024
+// All streams of all processes, where there are several: while one waits for its reads another one sends, and less ahead is enough.
+const SHARED_BUDGET = 8 * 1024 * 1024
 // Of many processes each may still send to one client at full speed: against the memory of a process this is little.
 const LEAST_BUDGET = 4 * LARGEST
 // Few streams read further ahead: a thread that is woken late then holds nobody up. Among many, one is read while another is sent.
@@ -30,7 +32,7 @@ export function shareSendingAmong(count: number): void {
 /** The share of each of so many streams of this process. */
 export function sendingShare(streams: number): SendingShare {
   const depth = streams <= FEW ? 4 : streams <= MANY ? 2 : 1
-  const budget = Math.max(LEAST_BUDGET, BUDGET / processes)
+  const budget = processes === 1 ? BUDGET : Math.max(LEAST_BUDGET, SHARED_BUDGET / processes)
   const share = 2 ** Math.floor(Math.log2(budget / (depth * Math.max(streams, 1))))
   return { size: Math.min(LARGEST, Math.max(SMALLEST, share)), depth }
 }

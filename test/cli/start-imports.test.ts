@@ -14,7 +14,6 @@ const NEEDED = [
   'fastify',
   'ghtml',
   'pino',
-  'tar-stream',
 ]
 
 // The primary process of several workers only looks after them: its memory comes on top of theirs.
