@@ -13,11 +13,26 @@ interface Waiting {
   readonly failed: (error: Error) => void
 }
 
-/** Hashes files in a thread of its own; the thread starts with the first file and never keeps the process alive. */
+// A thread has a heap of its own, and a server that has looked at its archives hashes nothing for days.
+const IDLE_MS = 1000
+
+/** Hashes files in a thread of its own; the thread starts with the first file, ends when there is none for a while, and never keeps the process alive. */
 export class DigestThread {
+  readonly #idleMs: number
   #worker: Worker | undefined
+  #idle: NodeJS.Timeout | undefined
   #next = 0
   readonly #waiting = new Map<number, Waiting>()
+
+  /** @param idleMs - milliseconds without a file after which the thread ends; the next file starts another one */
+  constructor(idleMs = IDLE_MS) {
+    this.#idleMs = idleMs
+  }
+
+  /** Whether there is a thread now. */
+  get isRunning(): boolean {
+    return this.#worker !== undefined
+  }
 
   /**
    * Digests of a file.
@@ -36,6 +51,7 @@ export class DigestThread {
   /** Stops the thread; files being hashed fail. */
   async stop(): Promise<void> {
     const worker = this.#worker
+    clearTimeout(this.#idle)
     if (worker === undefined) return
     if (this.#waiting.size > 0) {
       await worker.terminate()
@@ -48,6 +64,7 @@ export class DigestThread {
   }
 
   #started(): Worker {
+    clearTimeout(this.#idle)
     if (this.#worker !== undefined) return this.#worker
     // The same extension as this file: TypeScript in tests, JavaScript when built.
     const file = new URL(
@@ -57,8 +74,8 @@ export class DigestThread {
     const worker = new Worker(file)
     worker.unref()
     worker.on('message', message => this.#settle(message))
-    worker.on('error', error => this.#failAll(error))
-    worker.on('exit', () => this.#failAll(new Error('the digest thread has stopped')))
+    worker.on('error', error => this.#failAll(worker, error))
+    worker.on('exit', () => this.#failAll(worker, new Error('the digest thread has stopped')))
     this.#worker = worker
     return worker
   }
@@ -70,9 +87,19 @@ export class DigestThread {
     this.#waiting.delete(message.id)
     if (message.digests !== undefined) waiting.done(message.digests)
     else waiting.failed(new StorageFailed(waiting.path, message.error))
+    if (this.#waiting.size > 0) return
+    this.#idle = setTimeout(() => this.#rest(), this.#idleMs)
+    this.#idle.unref()
   }
 
-  #failAll(cause: Error): void {
+  /** Lets the thread end: what is asked from now on is for another one. */
+  #rest(): void {
+    this.#worker?.postMessage('stop' satisfies DigestOrder)
+    this.#worker = undefined
+  }
+
+  #failAll(worker: Worker, cause: Error): void {
+    if (this.#worker !== worker) return
     this.#worker = undefined
     for (const { path, failed } of this.#waiting.values()) failed(new StorageFailed(path, cause))
     this.#waiting.clear()

@@ -6,7 +6,7 @@
  */
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { extract, type Header } from 'tar-stream'
+import type { Header } from 'tar-stream'
 import { StorageFailed } from '../domain/errors.ts'
 import { byCodePoint } from '../domain/text-order.ts'
 import type { Blob } from '../storage/blob.ts'
@@ -95,6 +95,7 @@ export class ForeignArchives {
 
   /** The entries of an archive; those that are not read are passed over. */
   async *#entries(key: string): AsyncGenerator<TarPart> {
+    const { extract } = await import('tar-stream')
     const object = await this.#store.open(key)
     if (object === undefined) throw new StorageFailed(key, new Error('it is not there any more'))
     const packed = object.stream({ start: 0, end: object.size })

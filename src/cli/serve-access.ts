@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { OWN_FOLDER } from '../archive/run-folder.ts'
-import { parseBudget } from '../config/byte-budget.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { listOf, type SettingValues } from '../config/settings.ts'
 import { parseDuration } from '../domain/duration.ts'
@@ -15,8 +14,8 @@ import {
 import type { HandOff } from '../http/access/hand-off.ts'
 import type { SignedTokenSettings } from '../http/access/signed-token.ts'
 import type { StoreRedirects } from '../http/access/store-redirect.ts'
-import type { ByteBudget, LimitSettings } from '../http/access/transfer-limits.ts'
 import { LazyState } from '../state/lazy-state.ts'
+import { limitsOf } from './serve-limits.ts'
 
 const STATE_FILE = 'state.sqlite'
 
@@ -90,22 +89,4 @@ function scopeMap(text: string): Map<string, string[]> {
     scopes.set(value, [...(scopes.get(value) ?? []), scope])
   }
   return scopes
-}
-
-/** The budgets that the settings ask for. */
-export function limitsOf(values: SettingValues): LimitSettings {
-  const budget = (text: string): ByteBudget | undefined => parseBudget(text)
-  const count = (text: string) => (text === '' ? undefined : Number(text))
-  const [addressBytes, tokenBytes] = [
-    budget(values['limit-address']),
-    budget(values['limit-token']),
-  ]
-  const addressTransfers = count(values['transfers-address'])
-  const tokenTransfers = count(values['transfers-token'])
-  return {
-    ...(addressBytes && { addressBytes }),
-    ...(tokenBytes && { tokenBytes }),
-    ...(addressTransfers !== undefined && { addressTransfers }),
-    ...(tokenTransfers !== undefined && { tokenTransfers }),
-  }
 }

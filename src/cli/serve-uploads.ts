@@ -6,7 +6,6 @@ import { SettingInvalid } from '../config/config-error.ts'
 import type { SettingValues } from '../config/settings.ts'
 import type { AccessControl } from '../http/access/access-control.ts'
 import { openWritableStore } from '../storage/open-store.ts'
-import { requiredBy } from './archive-flags.ts'
 
 /** What uploads are received with. */
 export interface UploadSurroundings {
@@ -44,6 +43,8 @@ export async function serveUploads({
   if (place === '' || isServerUrl(place)) {
     throw new SettingInvalid('--accept-uploads', 'true', 'a --store that is a folder or a bucket')
   }
+  // It knows the command line, which a worker has no use for.
+  const { requiredBy } = await import('./archive-flags.ts')
   const endpoint = values['store-endpoint'] === '' ? undefined : values['store-endpoint']
   const onError = (error: unknown) => logger.error({ err: error }, 'an upload is tried again')
   const desk = new UploadDesk({

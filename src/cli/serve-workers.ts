@@ -8,6 +8,7 @@ import type { PlainSettings } from './serve-settings.ts'
 import { GRACE_MS, stopped } from './stopped.ts'
 import { WorkerCrew } from './worker-crew.ts'
 import { WorkerDesk } from './worker-desk.ts'
+import { workerNodeFlags } from './worker-memory.ts'
 
 // Workers get the usual grace, and a moment to say that they have ended.
 const CREW_GRACE_MS = GRACE_MS + 3000
@@ -19,7 +20,7 @@ export async function serveWorkers(settings: PlainSettings, size: number): Promi
   const desk = new WorkerDesk(values)
   // The same extension as this file: TypeScript in tests, JavaScript when built.
   const file = new URL(`./worker-main${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-  cluster.setupPrimary({ exec: fileURLToPath(file), args: [] })
+  cluster.setupPrimary({ exec: fileURLToPath(file), args: [], execArgv: workerNodeFlags() })
   // The kernel would give most of a few long downloads to one worker (docs/performance.md).
   cluster.schedulingPolicy = cluster.SCHED_RR
   const crew = new WorkerCrew({ settings, size, logger, desk })

@@ -6,6 +6,7 @@ import type { ConfigReader } from '../archive/config-reader.ts'
 import type { Depot, Generation } from '../archive/depot.ts'
 import type { SettingValues } from '../config/settings.ts'
 import type { HealthSource } from '../http/access/visible-health.ts'
+import { shareSendingAmong } from '../storage/sending-share.ts'
 import { type BuiltServer, builtServer, listen, type SharedParts } from './built-server.ts'
 import { openForAudit, settle, tell, tellOfChange, whenChanged, whenStale } from './serve-fresh.ts'
 import { withReader } from './serve-settings.ts'
@@ -73,7 +74,7 @@ export class ServingWorker {
     else this.#askStop()
   }
 
-  async #start({ worker, version, settings, passingKey }: StartOrder): Promise<Loaded> {
+  async #start({ worker, size, version, settings, passingKey }: StartOrder): Promise<Loaded> {
     const { values } = settings
     this.#values = values
     this.#logger = pino({ level: values['log-level'] }).child({ worker })
@@ -81,6 +82,7 @@ export class ServingWorker {
     if (version !== packageVersion()) {
       throw new Error(`refdepot is ${packageVersion()} on disk by now; restart the server`)
     }
+    shareSendingAmong(size)
     const own = withReader(settings)
     this.#reader = own.reader
     const server = await builtServer(own, this.#logger, this.#parts(passingKey))

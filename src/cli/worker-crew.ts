@@ -14,6 +14,7 @@ import { packageVersion } from './version.ts'
 import type { DeskNews, DeskQuestion, WorkerDesk } from './worker-desk.ts'
 import { leastOf } from './worker-health.ts'
 import { Member, type WorkerEnd } from './worker-member.ts'
+import { workerEnvironment } from './worker-memory.ts'
 import type { PrimaryNews, StartOrder, WorkerNews } from './worker-messages.ts'
 import { preparedByAll } from './worker-rounds.ts'
 
@@ -55,6 +56,7 @@ export class WorkerCrew {
     this.#parts = parts
     this.#order = {
       kind: 'start',
+      size: parts.size,
       version: packageVersion(),
       settings: parts.settings,
       passingKey: randomBytes(KEY_BYTES).toString('base64'),
@@ -150,7 +152,7 @@ export class WorkerCrew {
   }
 
   #fork(): Member {
-    const member = new Member(cluster.fork(), {
+    const member = new Member(cluster.fork(workerEnvironment()), {
       answer: (from, question) => this.#answer(from, question),
       hear: (from, news) => this.#hear(from, news),
     })

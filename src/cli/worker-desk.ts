@@ -10,7 +10,7 @@ import { TooMany } from '../domain/access-errors.ts'
 import { StorageFailed } from '../domain/errors.ts'
 import { CredentialGate } from '../http/access/credential-gate.ts'
 import { type Transfer, TransferLimits } from '../http/access/transfer-limits.ts'
-import { limitsOf } from './serve-access.ts'
+import { limitsOf } from './serve-limits.ts'
 import type { Admission, PrimaryQuestions, WorkerNews } from './worker-messages.ts'
 
 /** A question that the desk answers. */

@@ -11,6 +11,8 @@ export interface StartOrder {
   readonly kind: 'start'
   /** Number of the worker; stands in its log lines. */
   readonly worker: number
+  /** How many workers there are. */
+  readonly size: number
   /** Of the primary process: another one speaks another language. */
   readonly version: string
   readonly settings: PlainSettings

@@ -13,14 +13,27 @@ const LARGEST = 512 * 1024
 const SMALLEST = 64 * 1024
 // All streams of a process together, as long as SMALLEST allows it.
 const BUDGET = 16 * 1024 * 1024
+// All streams of all processes, where there are several: while one waits for its reads another one sends, and less ahead is enough.
+const SHARED_BUDGET = 8 * 1024 * 1024
+// Of many processes each may still send to one client at full speed: against the memory of a process this is little.
+const LEAST_BUDGET = 4 * LARGEST
 // Few streams read further ahead: a thread that is woken late then holds nobody up. Among many, one is read while another is sent.
 const FEW = 4
 const MANY = 128
 
-/** The share of each of so many streams. */
+// How many processes share the budget: this one does not see the streams of the others.
+let processes = 1
+
+/** Tells how many processes the server has that send files. */
+export function shareSendingAmong(count: number): void {
+  processes = count
+}
+
+/** The share of each of so many streams of this process. */
 export function sendingShare(streams: number): SendingShare {
   const depth = streams <= FEW ? 4 : streams <= MANY ? 2 : 1
-  const share = 2 ** Math.floor(Math.log2(BUDGET / (depth * Math.max(streams, 1))))
+  const budget = processes === 1 ? BUDGET : Math.max(LEAST_BUDGET, SHARED_BUDGET / processes)
+  const share = 2 ** Math.floor(Math.log2(budget / (depth * Math.max(streams, 1))))
   return { size: Math.min(LARGEST, Math.max(SMALLEST, share)), depth }
 }
 

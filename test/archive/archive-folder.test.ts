@@ -285,6 +285,19 @@ t.test('a check that is overtaken by another stops', async t => {
   t.match(depot.progress, { state: 'done', total: 14 })
 })
 
+t.test('the digest thread ends when there is nothing to hash, and comes back', async t => {
+  const path = join(t.testdir({ x: 'hello' }), 'x')
+  const thread = new DigestThread(1)
+  t.notOk(thread.isRunning)
+  for (const size of [5, 5]) {
+    const both = Promise.all([thread.digests(path), thread.digests(path)])
+    t.ok(thread.isRunning)
+    t.match(await both, [{ size }, { size }])
+    while (thread.isRunning) await wait(1)
+  }
+  await thread.stop()
+})
+
 t.test(
   'the digest thread hashes, reports failures, and fails what waits when it is stopped',
   async t => {

@@ -7,6 +7,7 @@ import { coresWithin, workerCount } from '../../src/cli/worker-count.ts'
 import { WorkerDesk } from '../../src/cli/worker-desk.ts'
 import { leastOf } from '../../src/cli/worker-health.ts'
 import { type LineHandlers, type LinePort, WorkerLine } from '../../src/cli/worker-line.ts'
+import { workerEnvironment, workerNodeFlags } from '../../src/cli/worker-memory.ts'
 import type { PrimaryQuestions, WorkerNews } from '../../src/cli/worker-messages.ts'
 import { SharedBudget, SharedGate, SharedHashing } from '../../src/cli/worker-shares.ts'
 import { resolveSettings } from '../../src/config/settings.ts'
@@ -156,4 +157,13 @@ t.test('each state of a file is hashed once, whoever asks', async t => {
   await t.rejects(one.viewDigests(view), /./)
   await one.stop()
   await desk.close()
+})
+
+t.test('a worker is told to be sparing, unless an operator has said otherwise', async t => {
+  const flags = workerNodeFlags(['--max-semi-space-size=32'])
+  // The last one counts.
+  t.equal(flags.at(-1), '--max-semi-space-size=32')
+  t.equal(workerNodeFlags([]).length, flags.length - 1)
+  t.same(workerEnvironment({}), { MALLOC_ARENA_MAX: '1' })
+  t.same(workerEnvironment({ MALLOC_ARENA_MAX: '8' }), {})
 })

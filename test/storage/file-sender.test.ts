@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { FileSender, type SenderOptions } from '../../src/storage/file-sender.ts'
 import { ReadBuffers } from '../../src/storage/read-buffers.ts'
 import { ReadTurns } from '../../src/storage/read-turns.ts'
-import { PacedSize, sendingShare } from '../../src/storage/sending-share.ts'
+import { PacedSize, sendingShare, shareSendingAmong } from '../../src/storage/sending-share.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -135,6 +135,19 @@ t.test('what clients hold in memory is flat while they grow in number', async t 
     const { size, depth } = sendingShare(streams)
     t.ok(streams * size * depth <= 16 * MIB, `${streams}`)
   }
+})
+
+t.test('processes of one server share what its clients may hold', async t => {
+  t.teardown(() => shareSendingAmong(1))
+  shareSendingAmong(2)
+  t.same(sendingShare(1), { size: 512 * KIB, depth: 4 })
+  t.same(sendingShare(16), { size: 128 * KIB, depth: 2 })
+  for (let streams = 1; streams <= 32; streams += 1) {
+    const { size, depth } = sendingShare(streams)
+    t.ok(streams * size * depth <= 4 * MIB, `${streams}`)
+  }
+  shareSendingAmong(64)
+  t.same(sendingShare(1), { size: 512 * KIB, depth: 4 }, 'one client has full speed')
 })
 
 t.test(
