@@ -191,6 +191,24 @@ t.test('requests that are logged go the general way', async t => {
   t.equal(general.count, 1)
 })
 
+t.test('a server that stops says with its answers that the connection ends', async t => {
+  const { app, listen } = await controlledApp(t)
+  app.log.level = 'warn'
+  let stop = () => {}
+  const asked = new Promise<void>(done => {
+    stop = done
+  })
+  app.addHook('preClose', () => asked)
+  const ask = client(t, await listen())
+  await ask(`/v3/assets/attrs/${T7}/fasta`)
+  t.not((await ask(`/v3/assets/attrs/${T7}/fasta`)).headers.connection, 'close')
+  const closed = app.close()
+  await wait(50)
+  t.equal((await ask(`/v3/assets/attrs/${T7}/fasta`)).headers.connection, 'close')
+  stop()
+  await closed
+})
+
 t.test('nothing is given to those who may not see it', async t => {
   const { app, listen, callers } = await controlledApp(t)
   app.log.level = 'warn'
