@@ -96,8 +96,20 @@ function endOf(
   counts.unsettled.settle(socket)
   return (bodySent, whole) => {
     const note = (arrived: boolean) => {
-      const sent = { archive, view, asker, agent, size, ranges, bodySent, beganAt }
-      counts.note({ ...sent, endedAt: Date.now(), arrived })
+      const endedAt = Date.now()
+      // Without a spread: this is done for each small answer.
+      counts.note({
+        archive,
+        view,
+        asker,
+        agent,
+        size,
+        ranges,
+        bodySent,
+        arrived,
+        beganAt,
+        endedAt,
+      })
     }
     if (whole && direct) counts.unsettled.hold(socket, lost => note(!lost))
     else note(whole)
@@ -119,11 +131,11 @@ export function countWhole(
   const { socket } = client
   const size = whole.end
   const done = endOf(client, counts, subject, { ranges: [whole], size })
-  const before = socket.bytesWritten
   send()
   // Mostly the kernel takes a short answer at once: then there is nothing to wait for.
-  if (socket.writableLength === 0 && socket.errored === null) done(size, true)
-  else whenClosed(socket, raw, size, done, before)
+  if (socket.errored !== null) done(0, false)
+  else if (socket.writableLength === 0) done(size, true)
+  else whenClosed(socket, raw, size, done, socket.bytesWritten - headBytes(raw) - size)
 }
 
 /** Whose budget it is beside the one of the address. */

@@ -6,23 +6,22 @@
 import type { Socket } from 'node:net'
 
 const SETTLE_MS = 2000
-// One timer serves all answers: it looks no more often than so many times in the time that an answer waits.
+// One timer serves all answers: it looks so many times in the time that an answer waits.
 const LOOKS = 20
 
-/** An answer that waits. */
-interface Held {
-  readonly done: (lost: boolean) => void
+/** A connection, and the answer on it that waits. */
+interface Watched {
+  /** Undefined when none does. */
+  done: ((lost: boolean) => void) | undefined
   /** By `performance.now()`. */
-  readonly until: number
+  until: number
 }
 
 /** Holds answers back until it is known, as far as it can be, whether they have arrived. */
 export class UnsettledAnswers {
   readonly #settleMs: number
-  // One a connection: a newer answer settles the one before. The one that was held first stands first.
-  readonly #waiting = new Map<Socket, Held>()
-  // One listener a connection, however many answers it brings.
-  readonly #watched = new WeakSet<Socket>()
+  // One answer a connection: a newer one settles the one before. Connections are watched until they end, however many answers they bring.
+  readonly #watched = new Map<Socket, Watched>()
   #timer: NodeJS.Timeout | undefined
 
   /** @param settleMs - how long a connection may take to break */
@@ -36,52 +35,54 @@ export class UnsettledAnswers {
       done(socket.errored !== null)
       return
     }
-    this.settle(socket)
-    this.#watch(socket)
-    this.#waiting.set(socket, { done, until: performance.now() + this.#settleMs })
-    this.#timer ??= this.#lookAfter(this.#settleMs)
+    const watched = this.#watched.get(socket) ?? this.#watch(socket)
+    end(watched, false)
+    watched.done = done
+    watched.until = performance.now() + this.#settleMs
+    this.#timer ??= this.#lookLater()
   }
 
   /** Takes what was sent on a connection as arrived: its client asks for more. */
   settle(socket: Socket): void {
-    this.#end(socket, false)
+    const watched = this.#watched.get(socket)
+    if (watched !== undefined) end(watched, false)
   }
 
   /** Takes everything as arrived: there is no time to wait any more. */
   settleAll(): void {
-    for (const socket of [...this.#waiting.keys()]) this.#end(socket, false)
+    for (const watched of this.#watched.values()) end(watched, false)
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
-  #watch(socket: Socket): void {
-    if (this.#watched.has(socket)) return
-    this.#watched.add(socket)
-    socket.once('close', hadError => this.#end(socket, hadError))
+  #watch(socket: Socket): Watched {
+    const watched: Watched = { done: undefined, until: 0 }
+    this.#watched.set(socket, watched)
+    socket.once('close', hadError => {
+      this.#watched.delete(socket)
+      end(watched, hadError)
+    })
+    return watched
   }
 
-  #end(socket: Socket, lost: boolean): void {
-    const held = this.#waiting.get(socket)
-    if (held === undefined) return
-    this.#waiting.delete(socket)
-    held.done(lost)
-  }
-
-  #lookAfter(ms: number): NodeJS.Timeout {
-    const timer = setTimeout(() => this.#look(), ms)
-    return timer.unref()
+  #lookLater(): NodeJS.Timeout {
+    return setTimeout(() => this.#look(), this.#settleMs / LOOKS).unref()
   }
 
   /** Takes as arrived what has waited long enough. */
   #look(): void {
-    this.#timer = undefined
     const now = performance.now()
-    for (const [socket, { until }] of this.#waiting) {
-      if (until > now) {
-        this.#timer = this.#lookAfter(Math.max(until - now, this.#settleMs / LOOKS))
-        return
-      }
-      this.#end(socket, false)
+    let isWaiting = false
+    for (const watched of this.#watched.values()) {
+      if (watched.until <= now) end(watched, false)
+      isWaiting ||= watched.done !== undefined
     }
+    this.#timer = isWaiting ? this.#lookLater() : undefined
   }
+}
+
+function end(watched: Watched, lost: boolean): void {
+  const { done } = watched
+  watched.done = undefined
+  done?.(lost)
 }
