@@ -59,11 +59,12 @@ export class SmallFiles<T extends Opened | undefined> {
     if (opened === undefined || !isOnDisk(opened.object) || opened.object.size > LARGEST) {
       return opened
     }
-    const inHand: T = { ...opened, object: await inMemory(opened.object) }
+    const until = now + TRUST_MS
+    const inHand: T = { ...opened, object: await inMemory(opened.object, until) }
     this.#keep(name, {
       opened: inHand,
       weight: OVERHEAD + opened.object.size,
-      until: now + TRUST_MS,
+      until,
     })
     return inHand
   }
@@ -85,10 +86,10 @@ export class SmallFiles<T extends Opened | undefined> {
 }
 
 /** The same object with its bytes read; the file is let go. */
-async function inMemory(object: StoredObject): Promise<StoredObject> {
+async function inMemory(object: StoredObject, heldUntil: number): Promise<StoredObject> {
   try {
     const bytes = await object.bytes({ start: 0, end: object.size })
-    return { ...object, ...memoryObject(object.key, bytes, object) }
+    return { ...object, ...memoryObject(object.key, bytes, object), heldUntil }
   } finally {
     await object.close()
   }

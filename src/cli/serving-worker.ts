@@ -8,6 +8,7 @@ import type { SettingValues } from '../config/settings.ts'
 import type { HealthSource } from '../http/access/visible-health.ts'
 import { shareSendingAmong } from '../storage/sending-share.ts'
 import { type BuiltServer, builtServer, listen, type SharedParts } from './built-server.ts'
+import { limitsOf } from './serve-access.ts'
 import { openForAudit, settle, tell, tellOfChange, whenChanged, whenStale } from './serve-fresh.ts'
 import { withReader } from './serve-settings.ts'
 import { GRACE_MS, stopped } from './stopped.ts'
@@ -85,17 +86,17 @@ export class ServingWorker {
     shareSendingAmong(size)
     const own = withReader(settings)
     this.#reader = own.reader
-    const server = await builtServer(own, this.#logger, this.#parts(passingKey))
+    const server = await builtServer(own, this.#logger, this.#parts(values, passingKey))
     this.#server = server
     return loadedBy(server.depot)
   }
 
-  #parts(passingKey: string): SharedParts {
+  #parts(values: SettingValues, passingKey: string): SharedParts {
     const line = this.#line
     return {
       hashing: new SharedHashing(line),
       access: {
-        budget: new SharedBudget(line),
+        budget: new SharedBudget(line, limitsOf(values)),
         gate: new SharedGate(line),
         passingKey: Buffer.from(passingKey, 'base64'),
       },

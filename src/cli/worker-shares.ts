@@ -6,7 +6,12 @@ import type { ViewDigests } from '../archive/member-index.ts'
 import { TooMany } from '../domain/access-errors.ts'
 import { StorageFailed } from '../domain/errors.ts'
 import type { CredentialFound, GuessGate } from '../http/access/credential-gate.ts'
-import type { Transfer, TransferBudget } from '../http/access/transfer-limits.ts'
+import {
+  isUnlimited,
+  type LimitSettings,
+  type Transfer,
+  type TransferBudget,
+} from '../http/access/transfer-limits.ts'
 import type { WorkerLine } from './worker-line.ts'
 import type { Admission, PrimaryQuestions, WorkerNews } from './worker-messages.ts'
 
@@ -39,11 +44,14 @@ export class SharedHashing implements Hashing {
 
 /** Budgets of bytes and of transfers at a time, over all workers. */
 export class SharedBudget implements TransferBudget {
+  readonly isUnlimited: boolean
   readonly #line: PrimaryLine
   #next = 0
 
-  constructor(line: PrimaryLine) {
+  /** @param settings - what the primary process limits */
+  constructor(line: PrimaryLine, settings: LimitSettings) {
     this.#line = line
+    this.isUnlimited = isUnlimited(settings)
   }
 
   async begin(address: string, token: string | undefined, bytes: number): Promise<Transfer> {

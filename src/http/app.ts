@@ -17,6 +17,7 @@ import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { closeQueuedAnswers } from './queued-answers.ts'
 import { registerRefgenie } from './refgenie-route.ts'
+import { repeatAnswers } from './repeated-answers.ts'
 import { RequestLog, tellsRequests } from './request-log.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { linkRoutes } from './routes/links.ts'
@@ -102,6 +103,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
   attendRequests(app, depot, access)
   handleErrors(app, parts, known)
   logRequests(app)
+  repeatAnswers(app, depot, access)
   endKeptConnections(app, appParts.beforeStop)
   guardPages(app)
   const documents = collectDocuments(app, parts)

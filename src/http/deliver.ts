@@ -14,6 +14,7 @@ import { beginTransfer } from './access/transfer.ts'
 import { parseRange } from './byte-ranges.ts'
 import { type ContentCoding, codedForm, hasCodings } from './content-codings.ts'
 import { evaluate, rangeStillValid } from './preconditions.ts'
+import { offerRepeat, type Repeatable } from './repeated-answers.ts'
 
 /** How an answer may be kept: for ever (its URL names its digest), asked for again each time, or not at all (it holds a secret). */
 type CachePolicy = 'immutable' | 'revalidate' | 'no-store'
@@ -31,6 +32,8 @@ export interface DeliveryOptions {
   readonly staysHere?: boolean
   /** How the bytes of the blob are compressed; ranges of it are not offered. */
   readonly coding?: ContentCoding
+  /** Set by routes whose answer may be given again without asking them. */
+  readonly repeat?: Repeatable | undefined
   /** 200 unless the answer is an error page or a problem. */
   readonly status?: number
 }
@@ -115,10 +118,14 @@ async function deliverForm(
     return reply.send(plan.status === 304 ? '' : Readable.from([]))
   }
   if (options.data === true) await begin(request, reply, blob, plan)
-  if (plan.status === 200 && blob.text !== undefined) return sendText(reply, blob.text)
+  const repeat = plan.status === 200 ? options.repeat : undefined
+  if (plan.status === 200 && blob.text !== undefined) {
+    if (repeat !== undefined) offerRepeat(request, blob, repeat, Buffer.from(blob.text))
+    return sendText(reply, blob.text)
+  }
   const [range] = plan.ranges
   if (plan.boundary === undefined && range !== undefined)
-    return sendRange(request, reply, blob, range)
+    return sendRange(request, reply, blob, range, repeat)
   return reply.send(watched(request, Readable.from(multipartBody(blob, plan))))
 }
 
@@ -196,10 +203,13 @@ async function sendRange(
   reply: FastifyReply,
   blob: Blob,
   range: ByteRange,
+  repeat: Repeatable | undefined,
 ): Promise<FastifyReply> {
   if (range.end - range.start > SMALL) return reply.send(watched(request, blob.stream(range)))
   try {
-    return reply.send(await blob.bytes(range))
+    const bytes = await blob.bytes(range)
+    if (repeat !== undefined) offerRepeat(request, blob, repeat, bytes)
+    return reply.send(bytes)
   } finally {
     await blob.close()
   }

@@ -20,7 +20,7 @@ export async function archiveAnswer(
   if (remote !== undefined) return { redirect: remote }
   try {
     const blob = await call.generation.folder.archive(entry, form, aliasFor(call, entry))
-    return { blob, filename, data: true }
+    return { blob, filename, data: true, until: blob.heldUntil }
   } catch (error) {
     if (error instanceof ArchiveMissing) throw new RefgenieError(404, missing)
     throw error

@@ -30,7 +30,16 @@ export interface RefgenieCall {
 
 /** What a route answers. */
 export type RefgenieAnswer =
-  | { readonly blob: Blob; readonly filename?: string; readonly data?: boolean }
+  | {
+      readonly blob: Blob
+      readonly filename?: string
+      readonly data?: boolean
+      /**
+       * Until when the same URL gets the same answer from the same catalogue, by `performance.now()`, whatever else a caller without
+       * credentials sends; undefined where that is not known.
+       */
+      readonly until?: number | undefined
+    }
   | { readonly redirect: string }
 
 /** The kinds of success a route declares. */
@@ -56,6 +65,11 @@ export interface RefgenieRoute {
   /** Rules of the parameters; undefined in APIs that do not validate. */
   readonly rules?: Readonly<Record<string, ParameterRule>>
   answer(call: RefgenieCall): RefgenieAnswer | Promise<RefgenieAnswer>
+}
+
+/** An answer that is made of the catalogue, the path and the query, and of nothing else. */
+export function lasting(blob: Blob): RefgenieAnswer {
+  return { blob, until: Number.POSITIVE_INFINITY }
 }
 
 /** The query parameter that names a tag. */
@@ -87,7 +101,9 @@ export function registerRefgenie(
         check(call, parameters)
         const answer = await answerOf(route, call)
         if ('redirect' in answer) return reply.redirect(answer.redirect, 307)
-        return deliver(request, reply, answer.blob, answer)
+        const { until } = answer
+        const repeat = until === undefined ? undefined : { view: call.generation, until }
+        return deliver(request, reply, answer.blob, { ...answer, repeat })
       },
     )
   }

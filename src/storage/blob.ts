@@ -23,6 +23,8 @@ export interface Blob {
   readonly storedAs?: string
   /** The file that has these bytes and no others, when it lies below the folder of its store. */
   readonly place?: FilePlace
+  /** Until when these bytes may be sent again without another look at where they come from, by `performance.now()`. */
+  readonly heldUntil?: number
   /** The whole content as a text, where it is a short one in memory: its writer can put it behind the headers in one piece. */
   readonly text?: string
   /** The bytes of a range; lets go of the blob at the end. Fails when the bytes end early. */
@@ -55,6 +57,7 @@ export function storedBlob(object: StoredObject, facts: BlobFacts): Blob {
     mediaType: facts.mediaType,
     modified: new Date(object.modifiedMs),
     digests: facts.digests ?? {},
+    ...(object.heldUntil !== undefined && { heldUntil: object.heldUntil }),
     ...(isStored && { storedAs: object.key }),
     ...(isStored && object.place !== undefined && { place: object.place }),
     stream: range => object.stream(range),

@@ -31,6 +31,8 @@ export interface StoredObject extends Identity {
   readonly key: string
   /** True for what is made of other objects when it is read: the store has nothing of this name. */
   readonly isMade?: true
+  /** Until when its bytes are taken for the ones of the store without a look, by `performance.now()`. */
+  readonly heldUntil?: number
   /** Where it lies, when it is a file below the folder of its store. */
   readonly place?: FilePlace
   /**

@@ -96,7 +96,7 @@ t.test(
   async t => {
     const { desk, worker } = deskFor({ 'transfers-address': '2', 'limit-address': '1000B/y' })
     const [one, two] = [worker(1), worker(2)]
-    const [first, second] = [new SharedBudget(one), new SharedBudget(two)]
+    const [first, second] = [new SharedBudget(one, {}), new SharedBudget(two, {})]
     await first.begin('a', undefined, 100)
     const transfer = await second.begin('a', 'token', 100)
     const full = /this address has 2 transfers running already; try again in 1 seconds/

@@ -214,11 +214,18 @@ export class DownloadCounts {
   }
 
   #addDay(day: DownloadDay): void {
-    this.#days.push(day)
     const { archive, downloads } = day
+    const last = this.#days.at(-1)
+    // Many ask for the same at once.
+    if (last?.archive === archive && last.day === day.day) {
+      const bytes = last.bytes + day.bytes
+      this.#days[this.#days.length - 1] = { ...last, downloads: last.downloads + downloads, bytes }
+    } else {
+      this.#days.push(day)
+      // A reader of ranges sends thousands of answers: their sum is one row.
+      if (this.#days.length % MOST_ROWS === 0) this.#days = summedDays(this.#days)
+    }
     this.#unwrittenDownloads.set(archive, (this.#unwrittenDownloads.get(archive) ?? 0) + downloads)
-    // A reader of ranges sends thousands of answers: their sum is one row.
-    if (this.#days.length % MOST_ROWS === 0) this.#days = summedDays(this.#days)
   }
 
   /** Applies the rules in memory to what cannot be written now. */

@@ -34,7 +34,12 @@ export class DownloadNames {
   }
 }
 
+// Thousands of answers a second end on the same day.
+let lastDay = { number: Number.NaN, text: '' }
+
 /** The UTC day of a time in ms since 1970, `YYYY-MM-DD`. */
 export function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10)
+  const number = Math.floor(at / DAY_MS)
+  if (lastDay.number !== number) lastDay = { number, text: new Date(at).toISOString().slice(0, 10) }
+  return lastDay.text
 }

@@ -44,7 +44,9 @@ export function sortSent(sent: Sent): { day: DownloadDay; part?: WaitingPart } {
   const [first] = ranges
   const whole = first?.start === 0 && first.end === size
   const twice = whole && ASKS_TWICE.test(sent.agent)
-  if (whole && arrived && !twice) return { day: { ...day, downloads: 1 } }
+  if (whole && arrived && !twice) {
+    return { day: { archive, day: date, downloads: 1, bytes: bodySent } }
+  }
   const progress: DownloadProgress = {
     size,
     covered: whole && arrived ? [] : coveredBy(sent),

@@ -20,6 +20,11 @@ export interface LimitSettings {
   readonly tokenTransfers?: number
 }
 
+/** True for settings that limit nobody. */
+export function isUnlimited(settings: LimitSettings): boolean {
+  return Object.values(settings).every(limit => limit === undefined)
+}
+
 /** A transfer that was let in. */
 export interface Transfer {
   /** Ends it; bytes that were announced but not sent are given back. */
@@ -28,6 +33,8 @@ export interface Transfer {
 
 /** Lets transfers begin; the answer of another process takes a moment. */
 export interface TransferBudget {
+  /** True when everything may begin at any time, so that nobody need ask. */
+  readonly isUnlimited?: boolean
   /**
    * Begins a transfer.
    *
@@ -65,6 +72,11 @@ export class TransferLimits implements TransferBudget {
   constructor(settings: LimitSettings = {}, now: () => number = Date.now) {
     this.#settings = settings
     this.#now = now
+  }
+
+  /** See {@link TransferBudget}. */
+  get isUnlimited(): boolean {
+    return isUnlimited(this.#settings)
   }
 
   /** See {@link TransferBudget}. */

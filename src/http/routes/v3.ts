@@ -9,7 +9,13 @@ import { RefgenieError } from '../errors.ts'
 import { defaultTagAnswer, genomesAnswer } from '../refgenie-answers.ts'
 import { aliasDict, assetList, genomeAttributes, tagObject } from '../refgenie-content.ts'
 import { archiveAnswer, jsonFileAnswer, logAnswer } from '../refgenie-files.ts'
-import { found, type RefgenieCall, type RefgenieRoute, TAG_QUERY } from '../refgenie-route.ts'
+import {
+  found,
+  lasting,
+  type RefgenieCall,
+  type RefgenieRoute,
+  TAG_QUERY,
+} from '../refgenie-route.ts'
 import { type ParameterRule, parseBoolean } from '../refgenie-validation.ts'
 import { classPrefix } from '../remote.ts'
 import { pageRoutes } from './v3-pages.ts'
@@ -204,7 +210,7 @@ const assetRoutes: V3Route[] = [
       const entry = catalogue.entry(genome, asset, name)
       if (entry === undefined) throw missingTag(genome, asset, name)
       const { tag } = entry
-      return { blob: answers.of(tag, 'v3 attributes', () => json(tagObject(tag))) }
+      return lasting(answers.of(tag, 'v3 attributes', () => json(tagObject(tag))))
     },
   },
 ]
@@ -228,7 +234,7 @@ function digestRoute(name: string, summary: string, value: (tag: Tag) => string)
       const entry = catalogue.entry(genome, asset, named)
       if (entry === undefined) throw missingTag(genome, asset, named)
       const { tag } = entry
-      return { blob: answers.of(tag, `v3 ${name}`, () => text(value(tag))) }
+      return lasting(answers.of(tag, `v3 ${name}`, () => text(value(tag))))
     },
   }
 }
