@@ -299,7 +299,8 @@ export class ArchiveFolder {
       throw new ArchiveDamaged(registryPathOf(entry))
     }
     // What is no md5 (an empty or broken value) is no tag; it is reported once the bytes were read.
-    const etag = isMd5(claimed) ? claimed : known?.md5
+    const isBelieved = isMd5(claimed) && !this.#parts.ledger.hasChanged(key, object)
+    const etag = isBelieved ? claimed : known?.md5
     return storedBlob(object, {
       mediaType: OCTETS,
       ...(etag !== undefined && { etag }),

@@ -49,6 +49,12 @@ export class DigestLedger {
     return undefined
   }
 
+  /** True for a file in another state than the one its digests were computed for: what the config claims of it may be wrong. */
+  hasChanged(key: string, identity: Identity): boolean {
+    const record = this.#records.get(key)
+    return record !== undefined && !isFor(record, identity)
+  }
+
   /** True once after a file was seen in another state than the one its digests were computed for. */
   takeStale(): boolean {
     const stale = this.#stale

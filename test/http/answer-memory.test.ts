@@ -1,6 +1,10 @@
 import t from 'tap'
+import { Depot } from '../../src/archive/depot.ts'
+import { NO_RIGHTS } from '../../src/domain/rights.ts'
+import { sharedViews } from '../../src/http/access/visible-generation.ts'
 import { AnswerMemory } from '../../src/http/answer-memory.ts'
 import { json, text } from '../../src/http/answers.ts'
+import { exampleCopy } from '../support/example-folder.ts'
 
 t.test('an answer is made once for what it is about', async t => {
   const memory = new AnswerMemory()
@@ -40,4 +44,17 @@ t.test('an answer that is larger than the budget is kept alone', async t => {
   const newer = memory.keep(subject, 'large', json('z'))
   t.equal(memory.kept(subject, 'large'), newer, 'in the place of the one before')
   t.ok(memory.weight < 2000, 'which is not reckoned any more')
+})
+
+t.test('names that callers make up for the server push nothing else out', async t => {
+  const { folder, config } = await exampleCopy(t)
+  const depot = await Depot.open({ config, archiveFolder: folder })
+  t.teardown(() => depot.close())
+  const { catalogue, answers, namedAnswers } = sharedViews()(depot.current, NO_RIGHTS)
+  const list = answers.keep(catalogue, 'list', json('of genomes'))
+  for (let i = 0; i < 40; i += 1) {
+    namedAnswers.keep(catalogue, `genomes http://host${i}`, json('x'.repeat(1024 * 1024)))
+  }
+  t.ok(namedAnswers.weight <= 16 * 1024 * 1024, `${namedAnswers.weight} bytes`)
+  t.equal(answers.kept(catalogue, 'list'), list)
 })

@@ -17,6 +17,8 @@ export interface VisibleGeneration {
   readonly restricts: boolean
   /** Answers made of what is in here. */
   readonly answers: AnswerMemory
+  /** Those whose links name the server as the caller does: whoever makes names up must not push the others out. */
+  readonly namedAnswers: AnswerMemory
 }
 
 /** Makes the view of a generation for a caller. */
@@ -27,11 +29,15 @@ export type Viewing = (generation: Generation, rights: Rights) => VisibleGenerat
 const MOST_TAGS = 300_000
 const FEWEST_VIEWS = 8
 const MOST_RIGHTS = 1000
+// Bytes of answers for all names that callers give this server: mostly there are one or two.
+const NAMED_ANSWERS = 16 * 1024 * 1024
+
+/** Of all views together: no view takes the memory of the others. */
+type Memories = Pick<VisibleGeneration, 'answers' | 'namedAnswers'>
 
 /** Views by what is hidden, and by rights which of them. */
 interface Views {
-  /** Of all views together: no view takes the memory of the others. */
-  readonly answers: AnswerMemory
+  readonly memories: Memories
   readonly byHidden: Map<string, VisibleGeneration>
   readonly byRights: Map<string, string>
   /** The view of those without any rights. */
@@ -44,26 +50,26 @@ export function sharedViews(): Viewing {
   return (generation, rights) => {
     const views = all.get(generation) ?? newViews(generation)
     all.set(generation, views)
-    const { byHidden, byRights, everybody, answers } = views
+    const { byHidden, byRights, everybody, memories } = views
     if (rights.key === '') return everybody.view
     const sign = byRights.get(rights.key) ?? signOf(generation, rights)
     remember(byRights, rights.key, sign, MOST_RIGHTS)
     if (sign === everybody.sign) return everybody.view
-    const view = byHidden.get(sign) ?? viewOf(generation, rights, answers)
+    const view = byHidden.get(sign) ?? viewOf(generation, rights, memories)
     remember(byHidden, sign, view, mostViews(generation))
     return view
   }
 }
 
 function newViews(generation: Generation): Views {
-  const answers = new AnswerMemory()
-  const view = viewOf(generation, NO_RIGHTS, answers)
+  const memories = { answers: new AnswerMemory(), namedAnswers: new AnswerMemory(NAMED_ANSWERS) }
+  const view = viewOf(generation, NO_RIGHTS, memories)
   const everybody = { sign: signOf(generation, NO_RIGHTS), view }
-  return { answers, byHidden: new Map(), byRights: new Map(), everybody }
+  return { memories, byHidden: new Map(), byRights: new Map(), everybody }
 }
 
 /** The view of a generation for these rights. */
-function viewOf(generation: Generation, rights: Rights, answers: AnswerMemory): VisibleGeneration {
+function viewOf(generation: Generation, rights: Rights, memories: Memories): VisibleGeneration {
   const { access, folder, loadedAt, releases } = generation
   const catalogue = visibleTo(rights, generation)
   return {
@@ -72,7 +78,7 @@ function viewOf(generation: Generation, rights: Rights, answers: AnswerMemory): 
     releases: new VisibleReleases(releases, hiddenFrom(generation, rights)),
     loadedAt,
     restricts: access.restricts,
-    answers,
+    ...memories,
   }
 }
 

@@ -114,11 +114,11 @@ export function nativeListRoutes(app: FastifyInstance, parts: RouteParts): void 
 function genomeList(
   parts: RouteParts,
   request: FastifyRequest,
-  { catalogue, answers }: VisibleGeneration,
+  { catalogue, namedAnswers }: VisibleGeneration,
 ): Blob {
   const absolute = (path: string) => parts.absolute(request, path)
   const make = () => json(catalogue.genomes.map(genome => genomeRecord(genome, absolute)))
-  return answers.of(catalogue, `genomes ${absolute('')}`, make)
+  return namedAnswers.of(catalogue, `genomes ${absolute('')}`, make)
 }
 
 async function searchAnswer(

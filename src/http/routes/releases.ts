@@ -82,7 +82,7 @@ function releaseAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const release = releaseNamed(generation, (request.params as { name: string }).name)
   const { format } = request.query as { format?: 'json' | 'tsv' }
   // Kept by the releases of the view: two views can see all that is served and yet not the same releases.
-  const { releases, answers } = generation
+  const { releases, answers, namedAnswers } = generation
   if (format === 'tsv') {
     const make = () => table(releaseTable(generation, release))
     return answers.of(releases, `release ${release.name} as a table`, make)
@@ -91,7 +91,7 @@ function releaseAnswer(parts: RouteParts, request: FastifyRequest): Blob {
     return html(pagesFor(parts, request).release(generation, release))
   }
   const absolute = (path: string) => parts.absolute(request, path)
-  return answers.of(releases, `release ${release.name} ${absolute('')}`, () =>
+  return namedAnswers.of(releases, `release ${release.name} ${absolute('')}`, () =>
     json(releaseRecord(generation, release, absolute)),
   )
 }
@@ -102,7 +102,7 @@ function diffAnswer(parts: RouteParts, request: FastifyRequest): Blob {
   const [before, after] = [releaseNamed(generation, name), releaseNamed(generation, to)]
   const absolute = (path: string) => parts.absolute(request, path)
   const named = `release ${before.name} to ${after.name} ${absolute('')}`
-  return generation.answers.of(generation.releases, named, () =>
+  return generation.namedAnswers.of(generation.releases, named, () =>
     json(diffRecord(generation, before, after, absolute)),
   )
 }
