@@ -14,7 +14,7 @@ const SMALLEST = 64 * 1024
 // All streams of a process together, as long as SMALLEST allows it.
 const BUDGET = 16 * 1024 * 1024
 // All streams of all processes, where there are several: while one waits for its reads another one sends, and less ahead is enough.
-const SHARED_BUDGET = 8 * 1024 * 1024
+const SHARED_BUDGET = 16 * 1024 * 1024
 // Of many processes each may still send to one client at full speed: against the memory of a process this is little.
 const LEAST_BUDGET = 4 * LARGEST
 // Few streams read further ahead: a thread that is woken late then holds nobody up. Among many, one is read while another is sent.

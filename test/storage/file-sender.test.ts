@@ -141,10 +141,10 @@ t.test('processes of one server share what its clients may hold', async t => {
   t.teardown(() => shareSendingAmong(1))
   shareSendingAmong(2)
   t.same(sendingShare(1), { size: 512 * KIB, depth: 4 })
-  t.same(sendingShare(16), { size: 128 * KIB, depth: 2 })
-  for (let streams = 1; streams <= 32; streams += 1) {
+  t.same(sendingShare(16), { size: 256 * KIB, depth: 2 })
+  for (let streams = 1; streams <= 64; streams += 1) {
     const { size, depth } = sendingShare(streams)
-    t.ok(streams * size * depth <= 4 * MIB, `${streams}`)
+    t.ok(streams * size * depth <= 8 * MIB, `${streams}`)
   }
   shareSendingAmong(64)
   t.same(sendingShare(1), { size: 512 * KIB, depth: 4 }, 'one client has full speed')
