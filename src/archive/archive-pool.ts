@@ -122,8 +122,9 @@ export class ArchivePool {
     const worker = new Worker(new URL(`./archive-worker${extension}`, import.meta.url))
     worker.on('message', message => this.#settle(place, message))
     let failure = new Error('a thread of the archiver has ended')
-    // Its end follows.
+    /* c8 ignore next 4 -- the thread answers what its work throws: only a lack of memory or a crash of V8 comes here */
     worker.on('error', error => {
+      // Its end follows.
       failure = error
     })
     worker.on('exit', () => this.#lost(place, failure))
