@@ -10,12 +10,14 @@
  */
 import { ConfigInvalid, ConfigUnreadable } from '../config/config-error.ts'
 import { type GenomeConfig, parseGenomeConfig } from '../config/genome-config.ts'
+import { ShortRead } from '../domain/errors.ts'
 import type { Store } from '../storage/store.ts'
 
 /** Key of the pointer to the generation that counts. */
 export const CURRENT_KEY = 'current.json'
 
 const DIGITS = 6
+const POINTER_ATTEMPTS = 5
 // A config of 20,000 archives has 10 MB.
 const MOST_BYTES = 512 * 1024 * 1024
 
@@ -60,7 +62,7 @@ export async function currentGeneration(
   store: Store,
   place: string,
 ): Promise<CurrentGeneration | undefined> {
-  const found = await textOf(store, CURRENT_KEY)
+  const found = await pointerText(store)
   if (found === undefined) return undefined
   const pointer = pointerIn(found.text)
   if (pointer !== undefined) return { ...pointer, state: found.state }
@@ -99,6 +101,16 @@ export async function readPublished(
     generation: current.generation,
     config: parseGenomeConfig(text, `${place}/${key}`),
     text,
+  }
+}
+
+/** Whoever publishes writes the pointer anew, perhaps while it is read here: then the newer one is read. */
+async function pointerText(store: Store, attempts = POINTER_ATTEMPTS): ReturnType<typeof textOf> {
+  try {
+    return await textOf(store, CURRENT_KEY)
+  } catch (error) {
+    if (!(error instanceof ShortRead) || attempts === 1) throw error
+    return pointerText(store, attempts - 1)
   }
 }
 

@@ -8,7 +8,9 @@ import { type PushStore, rollBack } from '../../src/archive/publish-generation.t
 import { currentGeneration, readPublished } from '../../src/archive/published.ts'
 import { type PushEvent, pushArchives } from '../../src/archive/push-archives.ts'
 import type { CatalogueEntry } from '../../src/domain/catalogue.ts'
+import { ShortRead } from '../../src/domain/errors.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
+import type { ByteRange, Store, StoredObject } from '../../src/storage/store.ts'
 import { noise } from '../support/content-shapes.ts'
 import { archive } from '../support/create-archives.ts'
 import { T7 } from '../support/genome-fixtures.ts'
@@ -153,6 +155,33 @@ t.test('what is damaged, missing or not ours is not published', async t => {
   })
   await rm(path)
   await t.rejects(push(['t7/big']), { code: 'push-refused', message: /its archive is missing/ })
+})
+
+t.test('a pointer that is written anew while it is read is read once more', async t => {
+  const { store } = await openWritableStore(
+    t.testdir({ 'current.json': '{"format": 1, "generation": 7, "previous": 6}' }),
+  )
+  let replaced = 0
+  const changing = (times: number): Store => ({
+    open: async key => {
+      const object = (await store.open(key)) as StoredObject
+      const bytes = async (range: ByteRange) => {
+        replaced += 1
+        if (replaced <= times) throw new ShortRead(key, 0, range.end)
+        return object.bytes(range)
+      }
+      const { size, modifiedMs, inode } = object
+      const close = () => object.close()
+      return { key, size, modifiedMs, inode, bytes, close, stream: range => object.stream(range) }
+    },
+    identify: key => store.identify(key),
+    list: folder => store.list(folder),
+  })
+  t.match(await currentGeneration(changing(2), 'there'), { generation: 7, previous: 6 })
+  t.equal(replaced, 3)
+  replaced = 0
+  await t.rejects(currentGeneration(changing(99), 'there'), { code: 'short-read' })
+  t.equal(replaced, 5, 'not for ever')
 })
 
 t.test('whoever publishes at the same moment loses nothing', async t => {
