@@ -5,6 +5,7 @@
  * inode always belong together; a file that is replaced or removed under a running server is noticed when the second is over. A cache lives
  * as long as one catalogue: what was read before a config changed never meets the digests that the new config claims.
  */
+import { OldestOut } from '../domain/oldest-out.ts'
 import { isOnDisk } from '../storage/file-store.ts'
 import { memoryObject } from '../storage/memory-object.ts'
 import type { StoredObject } from '../storage/store.ts'
@@ -16,7 +17,6 @@ interface Opened {
 
 interface Kept<T> {
   readonly opened: T
-  readonly weight: number
   /** By `performance.now()`. */
   readonly until: number
 }
@@ -30,19 +30,16 @@ const TRUST_MS = 1000
 
 /** Small files of the local disk; those of other stores, larger ones and made ones pass through. */
 export class SmallFiles<T extends Opened | undefined> {
-  /** The one that was read last at the end. */
-  readonly #kept = new Map<string, Kept<T>>()
-  readonly #budget: number
-  #weight = 0
+  readonly #kept: OldestOut<Kept<T>>
 
   /** @param budget - bytes of files that are kept */
   constructor(budget = BUDGET) {
-    this.#budget = budget
+    this.#kept = new OldestOut(budget)
   }
 
   /** Bytes of the files that are kept, as they are reckoned. */
   get weight(): number {
-    return this.#weight
+    return this.#kept.weight
   }
 
   /**
@@ -54,34 +51,15 @@ export class SmallFiles<T extends Opened | undefined> {
     const now = performance.now()
     const kept = this.#kept.get(name)
     if (kept !== undefined && now < kept.until) return kept.opened
-    this.#drop(name)
+    this.#kept.drop(name)
     const opened = await open()
     if (opened === undefined || !isOnDisk(opened.object) || opened.object.size > LARGEST) {
       return opened
     }
     const until = now + TRUST_MS
     const inHand: T = { ...opened, object: await inMemory(opened.object, until) }
-    this.#keep(name, {
-      opened: inHand,
-      weight: OVERHEAD + opened.object.size,
-      until,
-    })
+    this.#kept.keep(name, { opened: inHand, until }, OVERHEAD + opened.object.size)
     return inHand
-  }
-
-  #keep(name: string, kept: Kept<T>): void {
-    this.#drop(name)
-    this.#kept.set(name, kept)
-    this.#weight += kept.weight
-    for (const oldest of this.#kept.keys()) {
-      if (this.#weight <= this.#budget) break
-      this.#drop(oldest)
-    }
-  }
-
-  #drop(name: string): void {
-    this.#weight -= this.#kept.get(name)?.weight ?? 0
-    this.#kept.delete(name)
   }
 }
 

@@ -285,7 +285,7 @@ export class UploadDesk {
 
   async #status(record: UploadRecord): Promise<UploadStatus> {
     const plan = partPlan(this.#parts.uploads, record)
-    return { record, ...plan, received: await receivedParts(this.#parts, record) }
+    return { record, ...plan, received: await receivedParts(this.#parts, record, plan) }
   }
 }
 

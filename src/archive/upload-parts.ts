@@ -41,12 +41,12 @@ export function lengthOfPart(
 export async function receivedParts(
   { uploads, store }: { readonly uploads: StoreUploads; readonly store: Store },
   record: UploadRecord,
+  { partCount }: PartPlan,
 ): Promise<readonly number[]> {
   if (record.state !== 'open') return []
   const parts = await uploads.parts(storeUpload(record))
   // Put together already, by an attempt to end it that is to be repeated: there is nothing to be sent any more.
   const isSent = parts.length === 0 && (await wasSent(store, record))
-  const { partCount } = partPlan(uploads, record)
   return isSent ? numbersTo(partCount) : parts.map(({ number }) => number)
 }
 

@@ -13,7 +13,7 @@ export async function serveAlone(settings: ServeSettings): Promise<number> {
   const { app, depot, access, uploads, close } = await builtServer(settings, logger)
   await listen(app, values)
   tell(logger, depot.current)
-  const fresh = { depot, access, logger, ...(values.snapshot === 'true' && { reader }) }
+  const fresh = { depot, access, logger, reader }
   const stopWatching = keepFresh(fresh, Number(values['watch-interval']))
   uploads?.keepSwept()
   void settle(fresh)

@@ -12,6 +12,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Depot, Generation } from '../archive/depot.ts'
+import { OldestOut } from '../domain/oldest-out.ts'
 import { NO_RIGHTS } from '../domain/rights.ts'
 import type { Blob } from '../storage/blob.ts'
 import type { ByteRange } from '../storage/store.ts'
@@ -42,7 +43,6 @@ interface Offered extends Repeatable {
 interface Kept extends Offered {
   /** Names and values in turn. */
   readonly head: string[]
-  readonly weight: number
 }
 
 // Of larger ones the way through the framework is the smaller part.
@@ -119,9 +119,7 @@ type RequestParts = [IncomingMessage, ServerResponse]
 class RepeatedAnswers {
   readonly #depot: Depot
   readonly #access: AccessControl
-  /** In the order in which they were kept. */
-  readonly #kept = new Map<string, Kept>()
-  #weight = 0
+  readonly #kept = new OldestOut<Kept>(BUDGET)
   #generation: Generation | undefined
   #everybody: VisibleGeneration | undefined
 
@@ -140,14 +138,7 @@ class RepeatedAnswers {
     this.#look()
     if (offered.view !== this.#everybody) return
     const head = headers.flatMap(([name, value]) => [name, String(value)])
-    this.#drop(originalUrl)
-    const weight = offered.body.length + OVERHEAD
-    this.#kept.set(originalUrl, { ...offered, head, weight })
-    this.#weight += weight
-    for (const oldest of this.#kept.keys()) {
-      if (this.#weight <= BUDGET) return
-      this.#drop(oldest)
-    }
+    this.#kept.keep(originalUrl, { ...offered, head }, offered.body.length + OVERHEAD)
   }
 
   /** Answers a request, if its answer is here; false when it must go the general way. */
@@ -158,7 +149,7 @@ class RepeatedAnswers {
     // An answer behind another one on its connection must hear of its end: `closeQueuedAnswers`.
     if (kept === undefined || request.method !== 'GET' || response.socket === null) return false
     if (performance.now() >= kept.until) {
-      this.#drop(url)
+      this.#kept.drop(url)
       return false
     }
     const agent = plainAgent(request)
@@ -182,12 +173,6 @@ class RepeatedAnswers {
     this.#generation = current
     this.#everybody = this.#access.view(current, NO_RIGHTS)
     this.#kept.clear()
-    this.#weight = 0
-  }
-
-  #drop(url: string): void {
-    this.#weight -= this.#kept.get(url)?.weight ?? 0
-    this.#kept.delete(url)
   }
 }
 
