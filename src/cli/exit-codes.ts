@@ -26,6 +26,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'login-required': EXIT.denied,
   forbidden: EXIT.denied,
   'push-damaged': EXIT.digestMismatch,
+  'remote-missing': EXIT.notFound,
+  'digest-mismatch': EXIT.digestMismatch,
   'dataset-missing': EXIT.notFound,
   'dataset-damaged': EXIT.digestMismatch,
 }
