@@ -20,6 +20,7 @@ import { registerRefgenie } from './refgenie-route.ts'
 import { repeatAnswers } from './repeated-answers.ts'
 import { RequestLog, tellsRequests } from './request-log.ts'
 import { adminRoutes } from './routes/admin.ts'
+import { archivePartRoutes } from './routes/archive-parts.ts'
 import { linkRoutes } from './routes/links.ts'
 import { loginRoutes } from './routes/login.ts'
 import { nativeDigestRoutes } from './routes/native-digests.ts'
@@ -118,6 +119,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
+    archivePartRoutes(routes, parts)
     releaseRoutes(routes, parts)
     statsRoutes(routes, parts)
     linkRoutes(routes, parts, access)
