@@ -23,6 +23,7 @@ import { adminRoutes } from './routes/admin.ts'
 import { archivePartRoutes } from './routes/archive-parts.ts'
 import { linkRoutes } from './routes/links.ts'
 import { loginRoutes } from './routes/login.ts'
+import { manifestRoutes } from './routes/manifests.ts'
 import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
@@ -128,6 +129,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     systemRoutes(routes, parts)
     done()
   })
+  await manifestRoutes(app, parts, access)
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
   documentRoutes(app, parts, documents)
   return app
