@@ -1,0 +1,330 @@
+/**
+ * Fetches parts of a file over several connections.
+ *
+ * A connection asks for a run of parts at once, as long as it takes to make the time until the first byte unimportant. A part that is complete is compared
+ * with its digest and given away while the next one comes. After a failure a connection goes on at the very byte; a part that is not
+ * what its digest says is fetched again alone, in the end from elsewhere.
+ */
+import { webcrypto } from 'node:crypto'
+import { RemoteFailed } from '../domain/transfer-errors.ts'
+import { BUFFERS } from './part-buffers.ts'
+import type { Part } from './part-plan.ts'
+import { pauseBefore } from './pauses.ts'
+import { RangesIgnored } from './place.ts'
+import { type KnownPlace, Places } from './places.ts'
+import type { RemoteFile } from './remote-file.ts'
+import type { TransferOptions } from './transfer-options.ts'
+import { watchedBody } from './watched-body.ts'
+
+/** What is fetched, and who takes it. */
+export interface PartOrder {
+  readonly file: RemoteFile
+  /** In the order in which they are asked for. */
+  readonly parts: readonly Part[]
+  readonly options: TransferOptions
+  /** Takes a part that is right. The bytes are used again once the promise ends; the signal tells that nothing more will come. */
+  readonly take: (part: Part, bytes: Buffer, signal: AbortSignal) => Promise<void>
+  /** True when `take` waits until all parts before were taken: then no connection is more than a part ahead. */
+  readonly inOrder?: boolean
+}
+
+/** What fetching has cost. */
+export interface FetchCost {
+  /** Bytes that came over the network. */
+  readonly received: number
+  /** Bytes of them that were of no use. */
+  readonly retried: number
+}
+
+/** Connections for a file. */
+export const DEFAULT_JOBS = 8
+
+// While nothing is known of a connection.
+const FIRST_RUN = 16 * 1024 * 1024
+const MOST_RUN = 64 * 1024 * 1024
+// A request shall last so many times longer than the wait for its first byte.
+const WAIT_SHARE = 100
+// So much that came makes up for a failure: attempts are counted anew.
+const PROGRESS = 64 * 1024
+
+/**
+ * Fetches parts until all are taken.
+ *
+ * @throws RemoteFailed, DigestMismatch, what `take` throws, the reason of the signal
+ */
+export function fetchParts(order: PartOrder): Promise<FetchCost> {
+  return new PartFetcher(order).run()
+}
+
+/** The part that a connection is filling. */
+interface Filling {
+  readonly part: Part
+  readonly buffer: Buffer
+  filled: number
+}
+
+/** One connection. */
+interface Worker {
+  readonly number: number
+  /** Parts it has to fetch, in order. */
+  readonly run: Part[]
+  filling: Filling | undefined
+  /** Bytes a second and seconds until the first byte, as last seen. */
+  rate: number
+  wait: number
+}
+
+class PartFetcher {
+  readonly #order: PartOrder
+  readonly #places: Places
+  readonly #abort = new AbortController()
+  /** Parts that came damaged. */
+  readonly #again: Part[] = []
+  readonly #pending = new Set<Promise<void>>()
+  readonly #failures: unknown[] = []
+  #next = 0
+  #received = 0
+  #useful = 0
+  /** Parts that wait for an answer with the whole file. */
+  readonly #handed: Part[] = []
+
+  constructor(order: PartOrder) {
+    this.#order = order
+    const { network, race = false } = order.options
+    this.#places = new Places(order.file, network, race)
+  }
+
+  async run(): Promise<FetchCost> {
+    const { signal, jobs = DEFAULT_JOBS } = this.#order.options
+    const stop = () => this.#abort.abort(signal?.reason)
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', stop, { once: true })
+    const count = Math.min(jobs, this.#order.parts.length)
+    const workers = Array.from({ length: count }, (_, number) => this.#work(number))
+    await Promise.all(workers)
+    await Promise.all(this.#pending)
+    signal?.removeEventListener('abort', stop)
+    signal?.throwIfAborted()
+    if (this.#failures.length > 0) throw this.#failures[0]
+    return { received: this.#received, retried: this.#received - this.#useful }
+  }
+
+  async #work(number: number): Promise<void> {
+    const worker: Worker = { number, run: [], filling: undefined, rate: 0, wait: 0 }
+    try {
+      while (!this.#abort.signal.aborted) {
+        this.#assign(worker)
+        if (worker.run.length > 0) await this.#fetchRun(worker)
+        else if (this.#pending.size > 0) await Promise.race(this.#pending)
+        else return
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#letGo(worker)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failures.push(error)
+    this.#abort.abort(error)
+  }
+
+  /** Gives a connection its next parts: they follow each other in the file, so that one request is enough. */
+  #assign(worker: Worker): void {
+    const damaged = this.#again.shift()
+    if (damaged !== undefined) {
+      worker.run.push(damaged)
+      return
+    }
+    const { parts, inOrder = false } = this.#order
+    const most = inOrder ? 1 : this.#runLength(worker)
+    const first = parts[this.#next]
+    for (let part = first; part !== undefined; part = parts[this.#next]) {
+      const isNext = worker.run.at(-1)?.end === part.start
+      const isTooMuch = part.end - (first as Part).start > most
+      if (part !== first && (!isNext || isTooMuch)) return
+      worker.run.push(part)
+      this.#next += 1
+    }
+  }
+
+  /** Bytes of the next request of a connection: no more than its share of what is left. */
+  #runLength({ rate, wait }: Worker): number {
+    const { parts, options } = this.#order
+    if (rate === 0 && options.race !== true) return FIRST_RUN
+    const left = (parts.length - this.#next) * partLength(parts[this.#next])
+    const share = left / (2 * (options.jobs ?? DEFAULT_JOBS))
+    return Math.min(MOST_RUN, share, rate * wait * WAIT_SHARE)
+  }
+
+  /** Fetches the parts of a connection, however often it breaks off. */
+  async #fetchRun(worker: Worker): Promise<void> {
+    const { network } = this.#order.options
+    const { run } = worker
+    if (this.#order.inOrder === true) await this.#begin(worker)
+    for (let attempt = 0; run.length > 0 && !this.#abort.signal.aborted; ) {
+      const known = this.#places.choose(run[0] as Part, worker.number)
+      const before = this.#received
+      try {
+        await this.#stream(known, worker)
+        attempt = 0
+      } catch (error) {
+        if (this.#abort.signal.aborted) return
+        if (error instanceof RangesIgnored) {
+          known.ranges = false
+          continue
+        }
+        if (!(error instanceof RemoteFailed)) throw error
+        attempt = this.#received - before >= PROGRESS ? 0 : attempt + 1
+        this.#places.failed(known, error)
+        if (attempt > network.retries) throw error
+        this.#tellAgain(0, error.message)
+        if (known.ended === undefined && !this.#places.hasOther(known)) {
+          await pauseBefore(Math.max(0, attempt - 1), network.pauseMs, error, this.#abort.signal)
+        }
+      }
+    }
+  }
+
+  /** Reads one answer into the parts of a connection. */
+  async #stream(known: KnownPlace, worker: Worker): Promise<void> {
+    if (known.ranges) {
+      await this.#read(known, worker)
+      return
+    }
+    // Whatever is left comes with one answer: whoever is first takes the parts of all who wait.
+    this.#handed.push(...worker.run.splice(0))
+    this.#letGo(worker)
+    const turn = known.turn.then(async () => {
+      const { parts } = this.#order
+      const left = [...this.#handed.splice(0), ...parts.slice(this.#next)]
+      this.#next = parts.length
+      worker.run.push(...left.sort((a, b) => a.start - b.start))
+      if (worker.run.length > 0) await this.#read(known, worker)
+    })
+    known.turn = turn.catch(() => {})
+    await turn
+  }
+
+  #letGo(worker: Worker): void {
+    if (worker.filling !== undefined) BUFFERS.give(worker.filling.buffer)
+    worker.filling = undefined
+  }
+
+  async #read(known: KnownPlace, worker: Worker): Promise<void> {
+    const { run } = worker
+    const { place } = known
+    const { signal } = this.#abort
+    const asked = performance.now()
+    const first = run[0] as Part
+    const from = first.start + (worker.filling?.part === first ? worker.filling.filled : 0)
+    const answer = known.ranges
+      ? await place.range(from, lastOf(run).end, signal)
+      : await place.whole(signal)
+    worker.wait = (performance.now() - asked) / 1000
+    let position = answer.start
+    const { network } = this.#order.options
+    for await (const chunk of watchedBody(answer.body, place.name, network.stall)) {
+      this.#tellReceived(chunk.length)
+      await this.#pour(chunk, position, worker, known)
+      position += chunk.length
+      // The last bytes are waited for, so that the connection can be used again.
+      if (run.length === 0 && position < answer.end) break
+      if (signal.aborted) return
+    }
+    const seconds = (performance.now() - asked) / 1000 - worker.wait
+    worker.rate = (position - answer.start) / Math.max(seconds, 0.001)
+    if (run.length > 0 && position < answer.end) {
+      throw new RemoteFailed('broken-off', `${place.name} broke off at byte ${position}`)
+    }
+  }
+
+  /** Puts bytes of the file from `position` on into the parts that want them. */
+  async #pour(chunk: Buffer, position: number, worker: Worker, known: KnownPlace): Promise<void> {
+    const { run } = worker
+    for (let at = 0; at < chunk.length; ) {
+      const part = run[0]
+      if (part === undefined) return
+      const filling = await this.#begin(worker)
+      const wanted = part.start + filling.filled
+      // Whole answers bring what is there already.
+      if (position + at < wanted) {
+        at += Math.min(chunk.length - at, wanted - position - at)
+        continue
+      }
+      const length = Math.min(chunk.length - at, part.end - wanted)
+      chunk.copy(filling.buffer, filling.filled, at, at + length)
+      at += length
+      filling.filled += length
+      if (filling.filled < part.end - part.start) continue
+      run.shift()
+      worker.filling = undefined
+      const done = this.#complete(filling, known)
+      if (this.#order.inOrder === true) await done
+    }
+  }
+
+  /** The buffer of the part that comes next. */
+  async #begin(worker: Worker): Promise<Filling> {
+    const part = worker.run[0] as Part
+    const { filling } = worker
+    if (filling?.part === part) return filling
+    this.#letGo(worker)
+    const buffer = await BUFFERS.take(part.end - part.start)
+    worker.filling = { part, buffer, filled: 0 }
+    return worker.filling
+  }
+
+  /** Compares a part and gives it away, while the connection goes on. */
+  #complete({ part, buffer }: Filling, known: KnownPlace): Promise<void> {
+    const bytes = buffer.subarray(0, part.end - part.start)
+    const done = this.#settle(part, bytes, known)
+      .catch(error => this.#fail(error))
+      .finally(() => {
+        BUFFERS.give(buffer)
+        this.#pending.delete(done)
+      })
+    this.#pending.add(done)
+    return done
+  }
+
+  async #settle(part: Part, bytes: Buffer, known: KnownPlace): Promise<void> {
+    if (part.sha256 !== undefined && (await sha256Of(bytes)) !== part.sha256) {
+      this.#places.sentDamaged(known, part)
+      const reason = `${known.place.name} has sent damaged bytes (${part.start} to ${part.end})`
+      this.#tellAgain(bytes.length, reason)
+      this.#again.push(part)
+      return
+    }
+    this.#places.succeeded(known)
+    await this.#order.take(part, bytes, this.#abort.signal)
+    this.#useful += bytes.length
+    const { subject } = this.#order.file
+    this.#order.options.onEvent?.({ event: 'verified', subject, bytes: bytes.length })
+  }
+
+  #tellReceived(bytes: number): void {
+    this.#received += bytes
+    const { file, options } = this.#order
+    options.onEvent?.({ event: 'received', subject: file.subject, bytes })
+  }
+
+  #tellAgain(bytes: number, reason: string): void {
+    const { file, options } = this.#order
+    options.onEvent?.({ event: 'retried', subject: file.subject, bytes, reason })
+  }
+}
+
+/** The SHA-256 of bytes in hex, computed by a thread of the pool. */
+export async function sha256Of(bytes: Buffer): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex')
+}
+
+function lastOf(run: readonly Part[]): Part {
+  return run.at(-1) as Part
+}
+
+function partLength(part: Part | undefined): number {
+  return part === undefined ? 0 : part.end - part.start
+}

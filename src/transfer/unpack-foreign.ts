@@ -1,0 +1,119 @@
+/**
+ * Unpacks archives of other tools: a gzip stream that can only be read from its begin.
+ *
+ * Where the disk has room for it, the archive is fetched into a file first, which a later run goes on with. Else it is unpacked as it
+ * comes, part after part, and a run that is broken off begins anew.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, rm, stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { StorageWriteFailed } from '../domain/errors.ts'
+import { DigestMismatch } from '../domain/transfer-errors.ts'
+import { downloadFile } from './download-file.ts'
+import { extractTar } from './extract-tar.ts'
+import { hashFile } from './hash-file.ts'
+import { fetchInOrder } from './ordered-parts.ts'
+import type { RemoteFile } from './remote-file.ts'
+import type { TransferOptions, TransferSummary } from './transfer-options.ts'
+
+/** What is unpacked. */
+export interface ForeignOrder {
+  readonly file: RemoteFile
+  readonly folder: string
+  readonly only?: readonly string[]
+  readonly options: TransferOptions
+}
+
+// Packed indexes and sequences unpack to about so many times their size.
+const UNPACKED = 4
+
+/** See the head of this file. Throws as {@link unpackArchive}. */
+export async function unpackForeign(order: ForeignOrder): Promise<TransferSummary> {
+  return (await hasRoom(order)) ? throughFile(order) : asItComes(order)
+}
+
+async function hasRoom({ folder, file }: ForeignOrder): Promise<boolean> {
+  try {
+    await mkdir(dirname(folder), { recursive: true })
+    const { bavail, bsize } = await statfs(dirname(folder))
+    return bavail * bsize > file.size * (1 + UNPACKED)
+  } catch (error) {
+    throw new StorageWriteFailed(folder, error)
+  }
+}
+
+async function throughFile({
+  file,
+  folder,
+  options,
+  only,
+}: ForeignOrder): Promise<TransferSummary> {
+  const archive = `${folder}.tgz`
+  const summary = await fetched(file, archive, options)
+  await rm(folder, { recursive: true, force: true })
+  const { subject } = file
+  const packed = createReadStream(archive, { highWaterMark: 1024 * 1024 })
+  await extractTar(packed, { folder, only, subject })
+  await rm(archive, { force: true })
+  return summary
+}
+
+/** An earlier run may have fetched it and failed to unpack it, on a full disk. */
+async function fetched(
+  file: RemoteFile,
+  archive: string,
+  options: TransferOptions,
+): Promise<TransferSummary> {
+  const { md5, sha256 } = file.digests
+  const there = await stat(archive).catch(() => undefined)
+  const isSame =
+    there?.size === file.size &&
+    (await hashFile(archive, sha256 === undefined ? 'md5' : 'sha256')) === (sha256 ?? md5)
+  if (!isSame) return downloadFile(file, archive, options)
+  options.onEvent?.({ event: 'resumed', subject: file.subject, bytes: file.size })
+  return { received: 0, resumed: file.size, retried: 0 }
+}
+
+async function asItComes({ file, folder, options, only }: ForeignOrder): Promise<TransferSummary> {
+  await rm(folder, { recursive: true, force: true })
+  const { md5, sha256 } = file.digests
+  const { subject } = file
+  const hash = createHash(sha256 === undefined ? 'md5' : 'sha256')
+  const packed = new PassThrough({ highWaterMark: 1024 * 1024 })
+  const stop = new AbortController()
+  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])])
+  const fed = fetchInOrder(file, { ...options, signal }, async bytes => {
+    hash.update(bytes)
+    // The bytes belong to somebody else soon.
+    if (!packed.write(Buffer.from(bytes))) await drained(packed)
+  })
+  fed.then(
+    () => packed.end(),
+    error => packed.destroy(error),
+  )
+  const extracted = extractTar(packed, { folder, only, subject })
+  extracted.catch(error => stop.abort(error))
+  try {
+    const [cost] = await Promise.all([fed, extracted])
+    const actual = hash.digest('hex')
+    const expected = sha256 ?? md5
+    if (actual === expected) return { ...cost, resumed: 0 }
+    const reason = `what arrived has the digest ${actual}, not ${expected}`
+    throw new DigestMismatch(`${subject} is damaged: ${reason}`)
+  } catch (error) {
+    await Promise.allSettled([fed, extracted])
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Waits until there is room again; a stream that ends before throws why. */
+async function drained(stream: PassThrough): Promise<void> {
+  const room = new Promise<void>(go => {
+    stream.once('drain', go)
+  })
+  await Promise.race([room, finished(stream, { readable: false })])
+}
