@@ -34,6 +34,15 @@ export class ManifestInvalid extends RefdepotError {
   }
 }
 
+/** Thrown when a server keeps no manifests of others. */
+export class ManifestsOff extends RefdepotError {
+  readonly code = 'manifests-off'
+
+  constructor() {
+    super('this server keeps no manifests; its operator may allow them with --manifests token')
+  }
+}
+
 /** Texts of a row by the name of their column, before they are checked. */
 export interface RowTexts {
   /** How messages name the row: `line 7`. */
