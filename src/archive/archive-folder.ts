@@ -42,6 +42,9 @@ export interface ArchiveFacts {
   readonly known: ArchiveDigests | undefined
 }
 
+/** Digests of an archive and of its parts. */
+export type ArchiveParts = MemberIndex['archive']
+
 /** What a folder is made of. */
 export interface FolderParts {
   readonly store: Store
@@ -62,6 +65,13 @@ interface OpenedArchive {
 // Seconds a client should wait before it asks again for digests that are being computed.
 const RETRY_AFTER = 10
 const OCTETS = 'application/octet-stream'
+
+const withParts = new WeakSet<Blob>()
+
+/** True for an archive as it is stored whose parts have digests ({@link ArchiveFolder.parts}). */
+export function hasParts(archive: Blob): boolean {
+  return withParts.has(archive)
+}
 
 /** The archive folder of one catalogue. */
 export class ArchiveFolder {
@@ -208,6 +218,17 @@ export class ArchiveFolder {
   }
 
   /**
+   * Digests of an archive and of its parts, as its index has them; undefined for an archive without index.
+   *
+   * @throws ArchiveMissing, ArchiveDamaged
+   */
+  async parts(entry: CatalogueEntry): Promise<ArchiveParts | undefined> {
+    const { object, index } = await this.#open(entry)
+    await object.close()
+    return index?.archive
+  }
+
+  /**
    * One file of an asset: from the archive by its index, else from the unpacked copy, else by unpacking up to it.
    *
    * @param path - relative to the asset's folder; it may come from a request
@@ -301,13 +322,15 @@ export class ArchiveFolder {
     // What is no md5 (an empty or broken value) is no tag; it is reported once the bytes were read.
     const isBelieved = isMd5(claimed) && !this.#parts.ledger.hasChanged(key, object)
     const etag = isBelieved ? claimed : known?.md5
-    return storedBlob(object, {
+    const blob = storedBlob(object, {
       mediaType: OCTETS,
       ...(etag !== undefined && { etag }),
       ...(known && { digests: { sha256: known.sha256, md5: known.md5 } }),
       // A cache may have it whole, but the store behind it has nothing of that name.
       ...(index?.loose !== undefined && { isMade: true }),
     })
+    if (index !== undefined) withParts.add(blob)
+    return blob
   }
 
   #legacyDigests(index: MemberIndex, alias: string): ArchiveDigests | undefined {

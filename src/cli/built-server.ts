@@ -7,6 +7,7 @@ import { listOf, type SettingValues } from '../config/settings.ts'
 import type { AccessControl, SharedAccess } from '../http/access/access-control.ts'
 import type { HealthSource } from '../http/access/visible-health.ts'
 import { buildApp } from '../http/app.ts'
+import type { ManifestPolicy } from '../http/app-settings.ts'
 import type { LazyState } from '../state/lazy-state.ts'
 import { serveAccess } from './serve-access.ts'
 import { serveHandOff } from './serve-sendfile.ts'
@@ -110,6 +111,7 @@ function appSettings(values: SettingValues) {
     basePath: values['base-path'],
     trustProxy: listOf(values['trust-proxy']),
     title: values.title,
+    manifests: values.manifests as ManifestPolicy,
     ...(values['public-url'] !== '' && { publicUrl: values['public-url'] }),
   }
 }

@@ -22,6 +22,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-archive': EXIT.notFound,
   'unknown-token': EXIT.notFound,
   'unknown-release': EXIT.notFound,
+  'unknown-manifest': EXIT.notFound,
   'scope-invalid': EXIT.usage,
   'login-required': EXIT.denied,
   forbidden: EXIT.denied,

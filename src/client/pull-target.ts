@@ -12,10 +12,33 @@ export interface Placed {
   readonly action: 'pulled' | 'current'
 }
 
+/** A file that `fill` has made, with the digest that was compared. */
+export interface FilledFile {
+  /** Below the folder of the asset. */
+  readonly path: string
+  /** hex */
+  readonly sha256: string
+}
+
+/**
+ * Makes an asset: a folder, or with `--archive` a file, at a path that is not there or is what an earlier run has left.
+ *
+ * @param note - takes the digests of files that were compared, so that `verify --deep` can compare them again later
+ */
+export type Fill = (staging: string, note: (files: readonly FilledFile[]) => void) => Promise<void>
+
 /** A folder that assets are pulled into. */
 export interface PullTarget {
   /** Absolute path of an asset that is there, complete, with the same archive digest; undefined otherwise. Takes no lock and writes nothing. */
   find(asset: RemoteAsset): Promise<string | undefined>
+
+  /**
+   * Refuses what cannot be placed, before anything is fetched: names that are no plain names, an alias that belongs to another genome here,
+   * another asset at its place, a folder that cannot be written.
+   *
+   * @throws PullRefused, StorageWriteFailed
+   */
+  mustAccept(asset: RemoteAsset): Promise<void>
 
   /**
    * Puts an asset in place. `fill` gets an absolute path beside the target (same file system) that stays the same for an archive, so that a
@@ -23,9 +46,9 @@ export interface PullTarget {
    * then find it. What `fill` made appears under its name by a rename, then in the config; when `fill` throws, what it left stays for the next run
    * and the target is as it was.
    *
-   * @throws StorageWriteFailed, ConfigLocked, and what `fill` throws
+   * @throws PullRefused, StorageWriteFailed, ConfigLocked, and what `fill` throws
    */
-  place(asset: RemoteAsset, fill: (staging: string) => Promise<void>): Promise<Placed>
+  place(asset: RemoteAsset, fill: Fill): Promise<Placed>
 
   /**
    * Refuses assets that would get the same place.

@@ -22,6 +22,8 @@ export interface RemoteAsset {
   readonly tag: string
   /** Attributes of the tag as they stand in a genome config: seek keys, digests, sizes, relatives. */
   readonly attributes: RawTag
+  /** Asset digests of the parents, by registry path (`digest/asset:tag`), as far as the server told them. */
+  readonly parentDigests?: Readonly<Record<string, string>>
   readonly archive: {
     /** hex */
     readonly md5: string

@@ -151,6 +151,15 @@ export const SETTINGS = [
     allowed: BOOLEAN,
   },
   {
+    name: 'manifests',
+    value: 'WHO',
+    environment: ['REFDEPOT_MANIFESTS'],
+    default: 'token',
+    description:
+      'Who may keep manifests here for 90 days: tokens with a write scope (token), everybody (open), nobody (off) (docs/manifests.md)',
+    allowed: { pattern: /^(?:token|open|off)$/, wording: 'token, open or off' },
+  },
+  {
     name: 'state-folder',
     value: 'DIR',
     // The second one is systemd's name for the StateDirectory of a unit.

@@ -20,7 +20,12 @@ export interface AppSettings {
   readonly trustProxy: readonly string[]
   /** Name shown on the pages and in `/service-info`. */
   readonly title: string
+  /** Who may keep manifests here; `token` without it. */
+  readonly manifests?: ManifestPolicy
 }
+
+/** Who may keep manifests: tokens that may write, everybody, nobody. */
+export type ManifestPolicy = 'token' | 'open' | 'off'
 
 /** Who looks at a page, as far as the page shows it. */
 interface Viewer {

@@ -20,8 +20,10 @@ import { registerRefgenie } from './refgenie-route.ts'
 import { repeatAnswers } from './repeated-answers.ts'
 import { RequestLog, tellsRequests } from './request-log.ts'
 import { adminRoutes } from './routes/admin.ts'
+import { archivePartRoutes } from './routes/archive-parts.ts'
 import { linkRoutes } from './routes/links.ts'
 import { loginRoutes } from './routes/login.ts'
+import { manifestRoutes } from './routes/manifests.ts'
 import { nativeDigestRoutes } from './routes/native-digests.ts'
 import { nativeFileRoutes } from './routes/native-files.ts'
 import { nativeListRoutes } from './routes/native-lists.ts'
@@ -118,6 +120,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     nativeListRoutes(routes, parts)
     nativeFileRoutes(routes, parts)
     nativeDigestRoutes(routes, parts)
+    archivePartRoutes(routes, parts)
     releaseRoutes(routes, parts)
     statsRoutes(routes, parts)
     linkRoutes(routes, parts, access)
@@ -126,6 +129,7 @@ export async function buildApp(appParts: AppParts): Promise<FastifyInstance> {
     systemRoutes(routes, parts)
     done()
   })
+  await manifestRoutes(app, parts, access)
   await uploadRoutes(app, { parts, access, desk: appParts.uploads })
   documentRoutes(app, parts, documents)
   return app

@@ -26,6 +26,8 @@ export interface DeliveryOptions {
   readonly filename?: string
   /** Name of the request header the answer depends on. */
   readonly vary?: string
+  /** Value of `Link`: what describes the answer. */
+  readonly links?: string | undefined
   /** True for archives and files: nobody on the way may re-encode them. */
   readonly data?: boolean
   /** True when the bytes must come from here, whatever the store could do. */
@@ -183,6 +185,7 @@ export function forgetDelivery(reply: FastifyReply): void {
     'content-disposition',
     'cache-control',
     'content-encoding',
+    'link',
   ]) {
     reply.removeHeader(name)
   }
@@ -237,6 +240,7 @@ function commonHeaders(blob: Blob, options: DeliveryOptions): Record<string, str
     headers['accept-ranges'] = 'none'
   }
   if (options.vary !== undefined) headers.vary = options.vary
+  if (options.links !== undefined) headers.link = options.links
   if (blob.modified !== undefined) headers['last-modified'] = blob.modified.toUTCString()
   if (blob.digests.sha256 !== undefined) {
     // RFC 9530: the digest of the whole representation, also on a part of it.

@@ -7,6 +7,7 @@ import type { Blob } from '../storage/blob.ts'
 import { carriesCredentials } from './access/caller.ts'
 import type { VisibleGeneration } from './access/visible-generation.ts'
 import type { RouteParts } from './app-settings.ts'
+import { archiveLinks } from './archive-links.ts'
 import { deliver } from './deliver.ts'
 import { RefgenieError } from './errors.ts'
 import { type Pages, pagesFor } from './pages/pages.ts'
@@ -103,7 +104,8 @@ export function registerRefgenie(
         if ('redirect' in answer) return reply.redirect(answer.redirect, 307)
         const { until } = answer
         const repeat = until === undefined ? undefined : { view: call.generation, until }
-        return deliver(request, reply, answer.blob, { ...answer, repeat })
+        const links = archiveLinks(parts.settings, answer.blob)
+        return deliver(request, reply, answer.blob, { ...answer, repeat, links })
       },
     )
   }

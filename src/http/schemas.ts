@@ -209,7 +209,7 @@ const PATH_PARAMETERS: Readonly<Record<string, TSchema>> = {
   link: Type.String({ description: 'Signed part of a short-lived link' }),
   name: Type.String({ description: 'Name of a file, of a token, or of a release' }),
   to: Type.String({ description: 'Name of another release' }),
-  id: Type.String({ description: 'Id of an upload', maxLength: 60 }),
+  id: Type.String({ description: 'Id of an upload or manifest', maxLength: 64 }),
   number: Type.String({ description: 'Number of a part, from 1', pattern: '^[1-9]\\d{0,4}$' }),
   path: Type.String({ description: 'Path of the file below the folder of the asset' }),
 }

@@ -19,6 +19,7 @@ type AuditAction =
   | 'audit-read'
   | 'upload-begun'
   | 'published'
+  | 'manifest-kept'
 
 /** One thing that happened. */
 export interface AuditEvent {

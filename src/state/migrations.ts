@@ -6,6 +6,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-tokens-and-audit': { up: tokensAndAudit },
   '002-downloads': { up: downloads },
   '003-uploads': { up: uploads },
+  '004-manifests': { up: manifests },
 }
 
 async function tokensAndAudit(db: Kysely<unknown>): Promise<void> {
@@ -104,5 +105,18 @@ async function uploads(db: Kysely<unknown>): Promise<void> {
     .addColumn('order_text', 'text', column => column.notNull())
     .addColumn('reason', 'text')
     .addColumn('generation', 'bigint')
+    .execute()
+}
+
+async function manifests(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('manifests')
+    .ifNotExists()
+    .addColumn('id', 'text', column => column.primaryKey())
+    .addColumn('content', 'text', column => column.notNull())
+    .addColumn('size', 'bigint', column => column.notNull())
+    .addColumn('created_by', 'text', column => column.notNull())
+    .addColumn('created_at', 'bigint', column => column.notNull())
+    .addColumn('expires_at', 'bigint', column => column.notNull())
     .execute()
 }

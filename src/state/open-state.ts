@@ -5,6 +5,7 @@ import { type Kysely, type MigrationResultSet, Migrator } from 'kysely'
 import { StateUnavailable } from '../domain/access-errors.ts'
 import { AuditStore } from './audit-store.ts'
 import { DownloadStore } from './download-store.ts'
+import { ManifestStore } from './manifest-store.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { patiently } from './patiently.ts'
 import { isPostgresUrl, withoutPassword } from './postgres-url.ts'
@@ -22,6 +23,7 @@ export interface State {
   readonly sessions: SessionStore
   readonly audit: AuditStore
   readonly uploads: UploadStore
+  readonly manifests: ManifestStore
   readonly downloads: DownloadStore
   /** 32 secret bytes under a name, made when they are asked for the first time; the same for every process. */
   key(name: string): Promise<Buffer>
@@ -56,6 +58,7 @@ export async function openState(place: string): Promise<State> {
     sessions: new SessionStore(db),
     audit: new AuditStore(db),
     uploads: new UploadStore(db),
+    manifests: new ManifestStore(db),
     downloads: new DownloadStore(db),
     key: name => keyNamed(db, name),
     close: () => db.destroy(),

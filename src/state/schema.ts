@@ -65,6 +65,19 @@ export interface UploadTable {
   generation: number | null
 }
 
+/** Manifests that others keep here. */
+interface ManifestTable {
+  /** SHA-256 of the content, hex. */
+  id: string
+  /** The manifest in its JSON form. */
+  content: string
+  /** Bytes of the content. */
+  size: number
+  created_by: string
+  created_at: number
+  expires_at: number
+}
+
 /** What was downloaded of an archive on a UTC day. */
 interface DownloadDayTable {
   /** md5 of the archive. */
@@ -100,6 +113,7 @@ export interface Tables {
   audit: AuditTable
   keys: KeyTable
   uploads: UploadTable
+  manifests: ManifestTable
   download_days: DownloadDayTable
   download_totals: DownloadTotalTable
   partial_downloads: PartialDownloadTable

@@ -79,6 +79,8 @@ const SAYS_NOTHING: ReadonlySet<string> = new Set([
   '/admin/tokens/:name',
   '/admin/tokens/:name/revoke',
   '/admin/audit',
+  '/manifests',
+  '/manifests/:id',
   '/uploads',
   '/uploads/:id',
   '/uploads/:id/parts',

@@ -4,6 +4,7 @@ import type { State } from '../../src/state/open-state.ts'
 import { makeToken } from '../../src/state/token-secret.ts'
 import { stateOf } from '../../src/state/token-store.ts'
 import { downloadContract } from './download-contract.ts'
+import { manifestContract } from './manifest-contract.ts'
 
 /** Opens the same state anew: another connection to one database. */
 export type OpenState = () => Promise<State>
@@ -11,6 +12,7 @@ export type OpenState = () => Promise<State>
 /** Runs the contract; `make` gives a way into a new state. */
 export function stateContract(t: Test, make: (t: Test) => Promise<OpenState>): void {
   downloadContract(t, make)
+  manifestContract(t, make)
 
   t.test('a token is shown once and kept as a hash', async t => {
     const open = await make(t)

@@ -45,6 +45,7 @@ function wordsOf(url: string): string[] {
     .filter(Boolean)
     .slice(0, MOST_WORDS)
     .map(decoded)
+    .map(word => word.replace(/\.meta4$/, ''))
 }
 
 function decoded(word: string): string {

@@ -1,5 +1,11 @@
 /** The archive folder as routes have it: it remembers of every blob which tag it belongs to, so that delivery knows a controlled one. */
-import type { ArchiveFacts, ArchiveFolder, ListedFile } from '../../archive/archive-folder.ts'
+import {
+  type ArchiveFacts,
+  type ArchiveFolder,
+  type ArchiveParts,
+  hasParts,
+  type ListedFile,
+} from '../../archive/archive-folder.ts'
 import type { SideFile } from '../../archive/archive-places.ts'
 import type { TagAddress, ViewName } from '../../archive/content-index.ts'
 import type { ArchiveDigests } from '../../archive/digest-ledger.ts'
@@ -26,6 +32,8 @@ export interface BlobSubject {
   readonly archive: string
   /** Which form of the archive it is; undefined for a part or a file of it. */
   readonly view?: string
+  /** True for an archive whose parts have digests. */
+  readonly parts?: boolean
 }
 
 const STORED = 'stored'
@@ -41,7 +49,7 @@ export function subjectOf(blob: Blob): BlobSubject | undefined {
 export function partOf(whole: Blob, made: Blob): Blob {
   const subject = subjects.get(whole)
   if (subject !== undefined) {
-    const { view: _view, ...rest } = subject
+    const { view: _view, parts: _parts, ...rest } = subject
     subjects.set(made, rest)
   }
   return made
@@ -125,18 +133,26 @@ export class VisibleFolder {
     const { legacyArchiveDigest } = entry.tag
     const stored = form === 'stored' || legacyArchiveDigest === ''
     const view = stored ? STORED : `legacy ${alias ?? nameOf(entry.genome)}`
-    return this.#note(entry, await this.#folder.archive(entry, form, alias), { view })
+    const blob = await this.#folder.archive(entry, form, alias)
+    return this.#note(entry, blob, { view, parts: hasParts(blob) })
   }
 
   async view(entry: CatalogueEntry, view: ViewName): Promise<Blob> {
     this.#demandOwn(entry)
     const name = view.form === 'legacy' ? `legacy ${view.alias}` : view.form
-    return this.#note(entry, await this.#folder.view(entry, view), { view: name })
+    const blob = await this.#folder.view(entry, view)
+    return this.#note(entry, blob, { view: name, parts: hasParts(blob) })
   }
 
   async tar(entry: CatalogueEntry): Promise<Blob> {
     this.#demandOwn(entry)
     return this.#note(entry, await this.#folder.tar(entry), { view: 'tar' })
+  }
+
+  /** Digests of an archive and of its parts; undefined where it has no member index. */
+  async parts(entry: CatalogueEntry): Promise<ArchiveParts | undefined> {
+    this.#demandOwn(entry)
+    return this.#folder.parts(entry)
   }
 
   /**
@@ -211,14 +227,14 @@ export class VisibleFolder {
   #note(
     entry: CatalogueEntry,
     blob: Blob,
-    part: { readonly path: string } | { readonly view: string },
+    part: { readonly path: string } | { readonly view: string; readonly parts?: boolean },
   ): Blob {
     const path = registryPathOf(entry)
     const controlled = this.isControlled(entry)
     const archive = entry.tag.archiveDigest
     const subject =
       'view' in part
-        ? { name: path, controlled, archive, view: part.view }
+        ? { name: path, controlled, archive, ...part }
         : { name: `${path} ${part.path}`, controlled, archive }
     subjects.set(blob, subject)
     return blob

@@ -3,18 +3,16 @@
 import type { FastifyInstance } from 'fastify'
 import { archiveName } from '../../archive/archive-places.ts'
 import { isMd5, isSha256 } from '../../domain/digest.ts'
-import { ArchiveReplaced, DigestPending, NotInCatalogue } from '../../domain/errors.ts'
 import { Type } from '../../domain/schema.ts'
 import type { Blob } from '../../storage/blob.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import type { RouteParts } from '../app-settings.ts'
+import { unknownArchive, unknownDigest } from '../archive-by-digest.ts'
+import { archiveLinks } from '../archive-links.ts'
 import { deliver } from '../deliver.ts'
 import { archiveResponses, parametersOf, responseOf } from '../schemas.ts'
 import { withdrawnError } from '../withdrawn.ts'
 import { problems } from './native-lists.ts'
-
-// Seconds after which the background check may have found what is not known yet.
-const RETRY_AFTER = 10
 
 /** Registers `/archives/{digest}` and `/objects/{digest}`. */
 export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -28,7 +26,8 @@ export function nativeDigestRoutes(app: FastifyInstance, parts: RouteParts): voi
     const { blob, filename } = await archiveOf(parts.generationFor(request), digest.toLowerCase())
     // Until the bytes were hashed the digest is a claim of the config.
     const cache = blob.digests.md5 === undefined ? 'revalidate' : 'immutable'
-    return deliver(request, reply, blob, { filename, data: true, cache })
+    const links = archiveLinks(parts.settings, blob)
+    return deliver(request, reply, blob, { filename, data: true, cache, links })
   })
   const index = {
     ...schemaOf(
@@ -72,11 +71,7 @@ async function archiveOf(
     }
     await blob.close()
   }
-  const replacement = folder.replacementOf(digest)
-  if (replacement !== undefined) throw new ArchiveReplaced(digest, replacement)
-  const withdrawn = folder.withdrawnWith(digest)
-  if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
-  throw unknown(folder.isComplete, 'archive', digest, 'the md5 or sha256 of an archive')
+  throw unknownArchive(generation, digest)
 }
 
 async function indexOf(generation: VisibleGeneration, digest: string): Promise<Blob> {
@@ -85,7 +80,7 @@ async function indexOf(generation: VisibleGeneration, digest: string): Promise<B
   if (match?.form === 'stored') return folder.index(match)
   const withdrawn = folder.withdrawnWith(digest)
   if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
-  throw unknown(folder.isComplete, 'archive', digest, 'the md5 of an archive as it is stored')
+  throw unknownDigest(folder.isComplete, 'archive', digest, 'the md5 of an archive as it is stored')
 }
 
 async function objectOf(generation: VisibleGeneration, digest: string): Promise<Blob> {
@@ -97,21 +92,7 @@ async function objectOf(generation: VisibleGeneration, digest: string): Promise<
   }
   const withdrawn = folder.withdrawnWith(digest)
   if (withdrawn !== undefined) throw withdrawnError(generation, withdrawn)
-  throw unknown(folder.isComplete, 'file', digest, 'the sha256 of a file')
-}
-
-/** What is not known while the folder is still being looked through may turn up. */
-function unknown(
-  complete: boolean,
-  kind: 'archive' | 'file',
-  digest: string,
-  wanted: string,
-): Error {
-  if (!complete && (isSha256(digest) || isMd5(digest))) {
-    return new DigestPending(`the archives of this server (looking for ${digest})`, RETRY_AFTER)
-  }
-  const message = `there is no ${kind} with the digest '${digest}' here; give ${wanted}`
-  return new NotInCatalogue(`unknown-${kind}`, digest, message)
+  throw unknownDigest(folder.isComplete, 'file', digest, 'the sha256 of a file')
 }
 
 function schemaOf(operationId: string, summary: string, more: object = {}): object {

@@ -8,6 +8,7 @@ import { Type } from '../../domain/schema.ts'
 import type { VisibleGeneration } from '../access/visible-generation.ts'
 import { json, text } from '../answers.ts'
 import type { RouteParts } from '../app-settings.ts'
+import { archiveLinks } from '../archive-links.ts'
 import { deliver } from '../deliver.ts'
 import {
   archiveResponses,
@@ -49,7 +50,7 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
   route(
     '/archive',
     schemaOf('get_archive', 'The archive of a tag', responsesOfArchive(), ARCHIVE_FORMAT),
-    sendArchive,
+    sendArchive(parts),
   )
   route('/log', schemaOf('get_log', 'The build log of a tag', bytesResponses('The log')), sendLog)
   route(
@@ -78,14 +79,17 @@ export function nativeFileRoutes(app: FastifyInstance, parts: RouteParts): void 
   route('/files/*', { ...file, params }, sendFile, { validatorCompiler: () => () => true })
 }
 
-const sendArchive: Answer = async ({ generation: { folder }, entry }, request, reply) => {
-  const name = archiveName(entry)
-  if ((request.query as { format?: string }).format === 'tar') {
-    const filename = name.replace(/\.tgz$/, '.tar')
-    return deliver(request, reply, await folder.tar(entry), { filename, data: true })
+function sendArchive({ settings }: RouteParts): Answer {
+  return async ({ generation: { folder }, entry }, request, reply) => {
+    const name = archiveName(entry)
+    if ((request.query as { format?: string }).format === 'tar') {
+      const filename = name.replace(/\.tgz$/, '.tar')
+      return deliver(request, reply, await folder.tar(entry), { filename, data: true })
+    }
+    const blob = await folder.archive(entry, 'stored')
+    const links = archiveLinks(settings, blob)
+    return deliver(request, reply, blob, { filename: name, data: true, links })
   }
-  const blob = await folder.archive(entry, 'stored')
-  return deliver(request, reply, blob, { filename: name, data: true })
 }
 
 const sendLog: Answer = async ({ generation, entry }, request, reply) => {

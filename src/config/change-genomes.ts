@@ -1,0 +1,58 @@
+/** Changes a few values below `genomes` of a config and leaves the rest of its text alone. */
+import type { Document, Pair, YAMLMap } from 'yaml'
+import { formatGenomeConfig } from './write-genome-config.ts'
+import { yamlDocuments } from './yaml-libraries.ts'
+
+/** A value for a place below `genomes`, such as `[digest, 'assets', asset, 'default_tag']`. */
+export interface GenomeChange {
+  /** At least one key. */
+  readonly path: readonly string[]
+  /** A text, a list of texts or a map of them. */
+  readonly value: unknown
+}
+
+/**
+ * The text of a config with other values below `genomes`. Comments, unknown keys and their order stay; maps on the way are made. What
+ * looks like a number or a date gets quotes, as everywhere below `genomes`.
+ *
+ * @param text - a config that has been checked (`rawConfigIn`)
+ */
+export function changedGenomes(text: string, changes: readonly GenomeChange[]): string {
+  const { isMap, parseDocument, YAMLMap } = yamlDocuments()
+  // All scalars are texts here, written as they stood: 0.40 stays 0.40. An empty value stays one.
+  const document = parseDocument(text, { schema: 'failsafe', customTags: ['null'] }) as Document
+  if (!isMap(document.contents)) document.contents = new YAMLMap() as never
+  const root = document.contents as unknown as YAMLMap
+  for (const { path, value } of changes) put(root, ['genomes', ...path], value)
+  return document.toString({ lineWidth: 0, indentSeq: false, flowCollectionPadding: false })
+}
+
+function put(map: YAMLMap, [key = '', ...rest]: readonly string[], value: unknown): void {
+  const { isMap, isScalar } = yamlDocuments()
+  const there = map.items.find(pair => isScalar(pair.key) && pair.key.value === key)
+  // `{}` on one line would keep all that comes into it on that line.
+  map.flow = false
+  if (rest.length > 0 && isMap(there?.value)) {
+    put(there.value, rest, value)
+    return
+  }
+  const made = pairOf(
+    key,
+    rest.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
+  )
+  if (there === undefined) map.items.push(made)
+  else there.value = made.value
+}
+
+/** A key with its value, quoted where the Python tools would take a text for something else. */
+function pairOf(key: string, value: unknown): Pair {
+  if (key === 'genomes') return topPair(value)
+  return (topPair({ [key]: value }).value as YAMLMap).items[0] as Pair
+}
+
+function topPair(genomes: unknown): Pair {
+  const { parseDocument } = yamlDocuments()
+  const text = formatGenomeConfig({ genomes: genomes as Record<string, never> })
+  const document = parseDocument(text, { schema: 'failsafe', customTags: ['null'] })
+  return (document.contents as unknown as YAMLMap).items[0] as Pair
+}

@@ -1,0 +1,82 @@
+/**
+ * Manifests: lists of archives with their digests, to be fetched together. They are read as a table with tabs (also the one of the ICGC
+ * storage client) or as JSON, and written in these and in the forms of other tools. What they look like: docs/manifests.md.
+ */
+import { jsonOf, rowsOfJson } from './manifest-json.ts'
+import { type Manifest, ManifestInvalid, type ManifestRow, manifestOf } from './manifest-row.ts'
+import { rowsOfTable, tableOf } from './manifest-table.ts'
+import { type MetalinkFile, metalinkOf } from './metalink.ts'
+
+/** Bytes that a manifest may have. */
+export const MOST_MANIFEST_BYTES = 10 * 1024 * 1024
+
+/** What a manifest can be written as. */
+export const MANIFEST_FORMATS = ['tsv', 'json', 'meta4', 'sha256', 'aria2'] as const
+
+/** See {@link MANIFEST_FORMATS}. */
+export type ManifestFormat = (typeof MANIFEST_FORMATS)[number]
+
+/**
+ * Reads a manifest: JSON, or a table by the names in its first line.
+ *
+ * @throws ManifestInvalid naming the line (of a table) or row (of JSON)
+ */
+export function parseManifest(text: string): Manifest {
+  if (Buffer.byteLength(text) > MOST_MANIFEST_BYTES) {
+    throw new ManifestInvalid(`it has more than ${MOST_MANIFEST_BYTES} bytes`)
+  }
+  const content = text.startsWith('\ufeff') ? text.slice(1) : text
+  const [begin] = content.trimStart()
+  if (begin === '<') {
+    throw new ManifestInvalid('it is XML or a page; a table with tabs, or JSON, is wanted')
+  }
+  return manifestOf(begin === '{' || begin === '[' ? rowsOfJson(content) : rowsOfTable(content))
+}
+
+/**
+ * Writes a manifest. The JSON form is the same for the same rows.
+ *
+ * @throws ManifestInvalid when a row has no sha256 (`sha256`) or no address (`meta4`, `aria2`)
+ */
+export function formatManifest(manifest: Manifest, format: ManifestFormat): string {
+  return WRITERS[format](manifest)
+}
+
+const WRITERS: Readonly<Record<ManifestFormat, (manifest: Manifest) => string>> = {
+  tsv: tableOf,
+  json: jsonOf,
+  meta4: ({ rows }) => metalinkOf(rows.map(metalinkFile)),
+  sha256: ({ rows }) => rows.map(checksumLine).join(''),
+  aria2: ({ rows }) => rows.map(aria2Entry).join(''),
+}
+
+/** A line of `sha256sum`. */
+function checksumLine({ sha256, fileName }: ManifestRow): string {
+  if (sha256 !== undefined) return `${sha256}  ${fileName}\n`
+  throw new ManifestInvalid(`'${fileName}' has no sha256, which this format needs`)
+}
+
+/** An entry of a file for `aria2c -i`. */
+function aria2Entry(row: ManifestRow): string {
+  const { urls, fileName, sha256, md5 } = fetchable(row)
+  const checksum = sha256 === undefined ? `md5=${md5}` : `sha-256=${sha256}`
+  return `${urls.join('\t')}\n  out=${fileName}\n  checksum=${checksum}\n`
+}
+
+function metalinkFile(row: ManifestRow): MetalinkFile {
+  const { fileName, registryPath, size, md5, sha256, urls } = fetchable(row)
+  return {
+    name: fileName,
+    size,
+    ...(registryPath !== undefined && { identity: registryPath }),
+    ...(md5 !== undefined && { md5 }),
+    ...(sha256 !== undefined && { sha256 }),
+    urls,
+  }
+}
+
+function fetchable(row: ManifestRow): ManifestRow {
+  if (row.urls.length > 0) return row
+  const reason = `'${row.fileName}' has no address, which this format needs`
+  throw new ManifestInvalid(`${reason}; make the manifest of a server (--server URL)`)
+}

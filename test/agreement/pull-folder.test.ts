@@ -1,0 +1,166 @@
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { load } from 'js-yaml'
+import t, { type Test } from 'tap'
+import { openTarget } from '../../src/client/open-target.ts'
+import type { Fill } from '../../src/client/pull-target.ts'
+import type { RemoteAsset } from '../../src/client/remote-asset.ts'
+import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
+import { run } from '../support/peers/run.ts'
+import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
+
+const CONFIG = `${BUILT}/archives/genome_config.yaml`
+
+/** A genome folder with the Python client over it. */
+async function genomeFolder(t: Test) {
+  const home = await mkdtemp(join(tmpdir(), 'refdepot-'))
+  t.teardown(() => rm(home, { recursive: true }))
+  const config = join(home, 'genome_config.yaml')
+  const env = { ...process.env, REFGENIE: config, PATH: `${PYTHON_BIN}:${process.env.PATH}` }
+  const refgenie = (...args: string[]) => run(`${PYTHON_BIN}/refgenie`, args, { env })
+  return { home, config, refgenie }
+}
+
+/** An asset as the server tells of it, and what unpacks its archive. */
+async function assetAt(
+  server: string,
+  alias: string,
+  name: string,
+  tag: string,
+): Promise<{ asset: RemoteAsset; fill: Fill }> {
+  const text = async (path: string) => (await fetch(`${server}/v3${path}`)).text()
+  const digest = await text(`/genomes/genome_digest/${alias}`)
+  const attributes: RemoteAsset['attributes'] = JSON.parse(
+    await text(`/assets/attrs/${digest}/${name}?tag=${tag}`),
+  )
+  const { genome_description: description } = JSON.parse(
+    await text(`/genomes/attrs/${digest}`),
+  ) as { genome_description?: string }
+  const parentDigests: Record<string, string> = {}
+  for (const parent of attributes.asset_parents ?? []) {
+    const [, parentAsset, parentTag] = parent.split(/[/:]/)
+    parentDigests[parent] = await text(
+      `/assets/asset_digest/${digest}/${parentAsset}?tag=${parentTag}`,
+    )
+  }
+  const url = `${server}/v3/assets/archive/${digest}/${name}?tag=${tag}`
+  const asset: RemoteAsset = {
+    server,
+    registryPath: `${alias}/${name}:${tag}`,
+    genome: { digest, aliases: [alias], ...(description !== undefined && { description }) },
+    asset: { name, defaultTag: 'default' },
+    tag,
+    attributes,
+    parentDigests,
+    archive: { md5: attributes.archive_digest ?? '', size: 0, indexed: true, urls: [url] },
+  }
+  const fill: Fill = async staging => {
+    await mkdir(staging)
+    const packed = await run('curl', ['-fsS', '-o', `${staging}.tgz`, url])
+    const unpacked = await run('tar', [
+      '-xzf',
+      `${staging}.tgz`,
+      '-C',
+      staging,
+      '--strip-components=1',
+    ])
+    t.equal(packed.code + unpacked.code, 0, packed.stderr + unpacked.stderr)
+  }
+  return { asset, fill }
+}
+
+/** What lies in a genome folder: contents of files, targets of links. */
+async function treeOf(home: string): Promise<Record<string, string>> {
+  const tree: Record<string, string> = {}
+  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    const name = path.slice(home.length + 1)
+    if (name.startsWith('data/.refdepot') || name === 'genome_config.yaml') continue
+    if (entry.isSymbolicLink()) tree[name] = `-> ${await readlink(path)}`
+    else tree[name] = entry.isDirectory() ? 'folder' : await readFile(path, 'base64')
+  }
+  return tree
+}
+
+const ASSETS = [
+  ['t7', 'bowtie2_index', 'default'],
+  ['t7', 'fasta', 'default'],
+  ['t7', 'fasta', 'v2'],
+  ['lambda', 'fasta', 'default'],
+  ['lambda', 'bwa_index', 'default'],
+] as const
+
+t.test('a folder that we fill is the one that refgenie pull fills', async t => {
+  const server = await startOurs(t, ['-c', CONFIG])
+  const theirs = await genomeFolder(t)
+  t.equal((await theirs.refgenie('init', '-c', theirs.config, '-s', server)).code, 0)
+  const ours = await genomeFolder(t)
+  const target = await openTarget({ folder: ours.home, layout: 'refgenie' })
+  for (const [alias, name, tag] of ASSETS) {
+    const pulled = await theirs.refgenie('pull', '-b', `${alias}/${name}:${tag}`)
+    t.equal(pulled.code, 0, pulled.stderr)
+    const { asset, fill } = await assetAt(server, alias, name, tag)
+    t.equal((await target.place(asset, fill)).action, 'pulled')
+    const parsed = async ({ home, config }: typeof ours) =>
+      JSON.parse(JSON.stringify(load(await readFile(config, 'utf8'))).replaceAll(home, 'HOME'))
+    t.same(await parsed(ours), await parsed(theirs), `config after ${alias}/${name}:${tag}`)
+    t.same(
+      await treeOf(ours.home),
+      await treeOf(theirs.home),
+      `files after ${alias}/${name}:${tag}`,
+    )
+  }
+  for (const args of [
+    ['list'],
+    ['list', '-g', 't7'],
+    ['seek', 't7/fasta'],
+    ['seek', 't7/fasta.fai:v2'],
+    ['seek', 'lambda/bwa_index.dir'],
+    ['seek', 't7/bowtie2_index'],
+    ['id', 't7/bowtie2_index'],
+    ['alias', 'get'],
+  ]) {
+    const [here, there] = [await ours.refgenie(...args), await theirs.refgenie(...args)]
+    t.equal(here.code, 0, here.stderr)
+    const plain = (text: string, home: string) => text.replaceAll(home, 'HOME')
+    t.equal(plain(here.stdout, ours.home), plain(there.stdout, theirs.home), args.join(' '))
+  }
+  const { stdout } = await ours.refgenie('seek', 't7/fasta.fasta:v2')
+  t.ok((await stat(stdout.trim())).size > 0, 'the file that is found is there')
+})
+
+t.test(
+  'the Python client removes what we have placed, and what it has pulled is ours, too',
+  async t => {
+    const server = await startOurs(t, ['-c', CONFIG])
+    const { home, config, refgenie } = await genomeFolder(t)
+    const target = await openTarget({ folder: home, layout: 'refgenie' })
+    const fasta = await assetAt(server, 't7', 'fasta', 'default')
+    const index = await assetAt(server, 't7', 'bowtie2_index', 'default')
+    for (const { asset, fill } of [fasta, index]) await target.place(asset, fill)
+    t.ok(await target.find(index.asset))
+    const removed = await refgenie('remove', '-f', 't7/bowtie2_index:default')
+    t.equal(removed.code, 0, removed.stderr)
+    t.equal(await target.find(index.asset), undefined)
+    t.ok(await target.find(fasta.asset), 'the other one stays')
+    t.notMatch(await readFile(config, 'utf8'), /bowtie2/)
+    // A folder that both have filled.
+    const pulled = await refgenie('pull', '-b', 't7/bowtie2_index', 'lambda/fasta:default')
+    t.equal(pulled.code, 0, pulled.stderr)
+    t.equal(await target.find(index.asset), join(home, 'data', T7, 'bowtie2_index/default'))
+    const lambda = await assetAt(server, 'lambda', 'fasta', 'default')
+    const never: Fill = async () => {
+      t.fail('fetched although it was there')
+    }
+    t.same(await target.place(lambda.asset, never), {
+      path: join(home, 'data', LAMBDA, 'fasta/default'),
+      action: 'current',
+    })
+    const all = await refgenie('remove', '-f', 't7/fasta:default')
+    t.equal(all.code, 0, all.stderr)
+    t.equal(await target.find(fasta.asset), undefined)
+    t.equal((await target.place(fasta.asset, fasta.fill)).action, 'pulled')
+    t.match((await refgenie('seek', 't7/fasta')).stdout, `${home}/alias/t7/fasta/default/t7.fa`)
+  },
+)
