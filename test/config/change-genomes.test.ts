@@ -78,6 +78,19 @@ t.test(
   },
 )
 
+t.test(
+  'a new key goes where the Python tools would put it, in a map that they have ordered',
+  async t => {
+    const change = [{ path: ['b'], value: {} }]
+    t.equal(
+      changedGenomes('genomes:\n  a: {}\n  c: {}\n', change),
+      'genomes:\n  a: {}\n  b: {}\n  c: {}\n',
+    )
+    const mine = 'genomes:\n  d: {}\n  c: {}\n'
+    t.equal(changedGenomes(mine, change), `${mine}  b: {}\n`)
+  },
+)
+
 t.test('empty values stay empty', async t => {
   const text = 'genomes:\n  abc:\n    aliases:\n    assets: null\n'
   t.equal(changedGenomes(text, [{ path: ['def'], value: {} }]), `${text}  def: {}\n`)
