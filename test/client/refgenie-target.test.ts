@@ -35,8 +35,8 @@ genomes:
         tags:
           default:
             asset_digest: ${remoteAsset().attributes.asset_digest}
-            asset_path: fasta
             asset_parents: []
+            asset_path: fasta
             seek_keys:
               dir: .
               fai: ${GENOME}.fa.fai
