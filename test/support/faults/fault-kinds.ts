@@ -79,8 +79,6 @@ export interface FaultOdds {
   /** Of a request, 0 to 1. */
   readonly chance: number
   readonly kinds: readonly FaultKind[]
-  /** The same request meets no more faults than this in a row from its first time. Default: no limit. */
-  readonly most?: number
 }
 
 /**
@@ -89,12 +87,12 @@ export interface FaultOdds {
  * It depends on the seed, the request and how often it was made, not on the order of requests: parallel ones come in any order.
  */
 export function drawFault(odds: FaultOdds, request: string, times: number): FaultDraw | undefined {
-  const { seed, chance, kinds, most = Number.POSITIVE_INFINITY } = odds
+  const { seed, chance, kinds } = odds
   const digest = createHash('sha256').update(`${seed} ${request} ${times}`).digest()
   const random = randomNumbers(digest.readUInt32LE())
   const meant = random(STEPS) < chance * STEPS
   const kind = kinds[random(kinds.length)]
   const at = random(STEPS) / STEPS
-  if (!meant || kind === undefined || times >= most) return undefined
+  if (!meant || kind === undefined) return undefined
   return { kind, at, random }
 }

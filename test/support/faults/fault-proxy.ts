@@ -35,6 +35,8 @@ export interface FaultProxyOptions extends Omit<FaultOdds, 'kinds'> {
   readonly files?: RegExp
   /** True: files lie behind redirects to signed addresses at another port, which may expire. */
   readonly redirects?: boolean
+  /** Requests that meet a fault at most; whoever comes then is served as by the server itself. Default: no limit. */
+  readonly most?: number
   /** Milliseconds that it is silent at most; default 3,000. */
   readonly holdMs?: number
 }
@@ -66,6 +68,7 @@ export class FaultProxy {
   readonly #options: FaultProxyOptions
   readonly #times = new Map<string, number>()
   readonly #links = new SignedLinks()
+  #drawn = 0
   readonly #agent = new Agent({ keepAlive: true })
   readonly #servers = [this.#server(), this.#server()] as const
 
@@ -176,7 +179,7 @@ export class FaultProxy {
 
   /** The fault that is meant for a request, of those that it can meet. */
   #draw(seen: SeenRequest, isFile: boolean, leads: boolean): FaultDraw | undefined {
-    const { kinds = FAULT_KINDS, ...odds } = this.#options
+    const { kinds = FAULT_KINDS, most = Number.POSITIVE_INFINITY, ...odds } = this.#options
     const possible = kinds.filter(kind => {
       if (kind === 'expired-link') return leads
       return (isFile && !leads) || CONVERSATION_FAULTS.some(other => other === kind)
@@ -184,7 +187,10 @@ export class FaultProxy {
     const key = `${seen.linked} ${seen.method} ${seen.path} ${seen.range ?? ''}`
     const times = this.#times.get(key) ?? 0
     this.#times.set(key, times + 1)
-    return drawFault({ ...odds, kinds: possible }, key, times)
+    const draw = drawFault({ ...odds, kinds: possible }, key, times)
+    if (draw === undefined || this.#drawn >= most) return undefined
+    this.#drawn += 1
+    return draw
   }
 
   #ask(
