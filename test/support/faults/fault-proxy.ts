@@ -65,6 +65,8 @@ const MOST_USES = 4
 export class FaultProxy {
   /** Requests in the order in which they ended. */
   readonly seen: SeenRequest[] = []
+  /** Bytes of bodies that left until now. */
+  sent = 0
   readonly #options: FaultProxyOptions
   readonly #times = new Map<string, number>()
   readonly #links = new SignedLinks()
@@ -118,11 +120,6 @@ export class FaultProxy {
     return counts
   }
 
-  /** Bytes of bodies that left. */
-  get sent(): number {
-    return this.seen.reduce((sum, { sent }) => sum + sent, 0)
-  }
-
   #server(): Server {
     return createServer((incoming, outgoing) => void this.#answer(incoming, outgoing))
   }
@@ -134,7 +131,9 @@ export class FaultProxy {
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming
-    const wire = new Wire(outgoing)
+    const wire = new Wire(outgoing, bytes => {
+      this.sent += bytes
+    })
     const link = this.#links.use(url)
     const seen: SeenRequest = {
       method,

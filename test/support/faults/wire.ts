@@ -4,13 +4,16 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 /** See the head of this file. */
 export class Wire {
-  /** Bytes of bodies that were handed to the kernel. */
+  /** Bytes of the body that were handed to the kernel. */
   sent = 0
+  /** Called with each of them, at once. */
+  readonly #onSent: (bytes: number) => void
   readonly #response: ServerResponse
   readonly #gone: Promise<false>
   #isOpen = true
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, onSent: (bytes: number) => void = () => {}) {
+    this.#onSent = onSent
     this.#response = response
     response.on('error', () => {})
     this.#gone = new Promise(done =>
@@ -38,8 +41,10 @@ export class Wire {
       this.#response.write(chunk, error => done(error === undefined || error === null)),
     )
     const left = await Promise.race([written, this.#gone])
-    if (left) this.sent += chunk.length
-    return left
+    if (!left) return false
+    this.sent += chunk.length
+    this.#onSent(chunk.length)
+    return true
   }
 
   /** Ends in good order; false when the client has gone before. */
