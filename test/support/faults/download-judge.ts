@@ -1,6 +1,7 @@
 /** What must be true at the end of a download, whatever was in its way. */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts'
 import { RefdepotError } from '../../../src/domain/errors.ts'
 import type { Trial } from './download-trial.ts'
@@ -18,6 +19,8 @@ export interface Ended {
   readonly error: unknown
   readonly fired: ReadonlyMap<FaultKind, number>
 }
+
+const LET_GO_MS = 5000
 
 const count = (fired: Ended['fired'], kinds: readonly FaultKind[]) =>
   kinds.reduce((sum, kind) => sum + (fired.get(kind) ?? 0), 0)
@@ -69,12 +72,16 @@ function wrongsOfError({ error, fired, trial }: Ended): string[] {
   return wrongs
 }
 
-/** Files that this process still holds open below a folder. */
+/** Files that this process holds open below a folder, though the thread that hashes had time to let go. */
 async function openFilesBelow(folder: string): Promise<string[]> {
-  const open: string[] = []
-  for (const fd of await readdir('/proc/self/fd')) {
-    const leadsTo = await readlink(join('/proc/self/fd', fd)).catch(() => '')
-    if (leadsTo.startsWith(folder)) open.push(`${leadsTo} is still open`)
+  let open: string[] = []
+  for (const until = Date.now() + LET_GO_MS; Date.now() < until; await wait(20)) {
+    const fds = await readdir('/proc/self/fd')
+    const places = await Promise.all(
+      fds.map(fd => readlink(join('/proc/self/fd', fd)).catch(() => '')),
+    )
+    open = places.filter(leadsTo => leadsTo.startsWith(`${folder}/`))
+    if (open.length === 0) return []
   }
-  return open
+  return open.map(file => `${file} is still open`)
 }
