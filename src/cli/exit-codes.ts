@@ -20,6 +20,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-asset': EXIT.notFound,
   'unknown-tag': EXIT.notFound,
   'unknown-archive': EXIT.notFound,
+  'unknown-file': EXIT.notFound,
+  'unknown-seek-key': EXIT.notFound,
   'unknown-token': EXIT.notFound,
   'unknown-release': EXIT.notFound,
   'unknown-manifest': EXIT.notFound,

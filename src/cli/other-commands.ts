@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { accessCommands } from './access-commands.ts'
 import { archiveCommands, type Settle } from './archive-commands.ts'
 import { bundleCommands } from './bundle-commands.ts'
+import { clientCommands } from './client-commands.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
@@ -14,6 +15,7 @@ import { storeCommands } from './store-commands.ts'
 /** Registers them in the order of the help. */
 export function otherCommands(program: Command, settle: Settle): void {
   archiveCommands(program, settle)
+  clientCommands(program, settle)
   configCommands(program, settle)
   accessCommands(program, settle)
   storeCommands(program, settle)
