@@ -33,9 +33,13 @@ interface TagNames {
 
 const PARALLEL = 8
 
-/** Name of a tag and its archive among {@link LegacyDigests}. */
-export function legacyKey(genome: string, asset: string, tag: string, md5: string): string {
-  return `${genome}/${asset}:${tag} ${md5}`
+/**
+ * Name of a tag and its archive among {@link LegacyDigests}.
+ *
+ * @param alias - the first one of the genome, which names the files of the alias-named archive
+ */
+export function legacyKey({ genome, alias, asset, tag }: TagNames, md5: string): string {
+  return `${genome}/${alias}/${asset}:${tag} ${md5}`
 }
 
 /**
@@ -97,7 +101,7 @@ async function addTag(
   urls.set(`archives/${md5}/build_recipe_${name}.json`, v3('recipe'))
   urls.set(`archives/${md5}/asset_dir_contents_${name}.json`, v3('dir_contents'))
   const v2 = `${base}/v2/asset/${alias}/${asset}`
-  const key = legacyKey(names.genome, names.asset, names.tag, md5)
+  const key = legacyKey(names, md5)
   const legacy = await legacyDigest(key, `${v2}${query}`, md5, options)
   if (legacy === md5) return
   tag.legacy_archive_digest = legacy

@@ -2,9 +2,11 @@
 import type { Command } from 'commander'
 import { accessCommands } from './access-commands.ts'
 import { archiveCommands, type Settle } from './archive-commands.ts'
+import { bundleCommands } from './bundle-commands.ts'
 import { clientCommands } from './client-commands.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
+import { mirrorCommand } from './mirror-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
@@ -16,6 +18,8 @@ export function otherCommands(program: Command, settle: Settle): void {
   configCommands(program, settle)
   accessCommands(program, settle)
   storeCommands(program, settle)
+  mirrorCommand(program, settle)
+  bundleCommands(program, settle)
   releaseCommands(program, settle)
   statsCommand(program, settle)
   datasetCommands(program, settle)
