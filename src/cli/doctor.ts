@@ -5,6 +5,7 @@ import type { ClientName } from '../client/doctor/replay-client.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { Credentials, readNetrc } from '../transfer/credentials.ts'
 import { shown } from '../transfer/network.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { authorityFilesOf, type NetworkFlags, networkOf } from './network-flags.ts'
 
@@ -22,12 +23,12 @@ const ORIGINS: Partial<Record<ClientName, string>> = {
 }
 
 /** Prints the findings; answers 1 when something fails, else 0. */
-export async function runDoctor(url: string, flags: DoctorFlags): Promise<number> {
+export async function runDoctor(url: string, given: DoctorFlags): Promise<number> {
   const { env } = process
   const address = addressOf(url)
-  const origin = originOf(flags)
-  const server = [address.origin]
-  const network = await networkOf({ ...flags, server }, env)
+  const origin = originOf(given)
+  const flags = withClientSettings({ ...given, server: [address.origin] }, env)
+  const network = await networkOf(flags, env)
   const hasToken = flags.tokenFile !== undefined || (env.REFDEPOT_TOKEN ?? '') !== ''
   const inNetrc = new Credentials({}, readNetrc(env)).headerFor(address.href) !== undefined
   const found = await examine({
