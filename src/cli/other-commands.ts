@@ -4,6 +4,7 @@ import { accessCommands } from './access-commands.ts'
 import { archiveCommands, type Settle } from './archive-commands.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
+import { localCommands } from './local-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
@@ -17,4 +18,5 @@ export function otherCommands(program: Command, settle: Settle): void {
   releaseCommands(program, settle)
   statsCommand(program, settle)
   datasetCommands(program, settle)
+  localCommands(program, settle)
 }
