@@ -8,6 +8,7 @@ import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { mirrorCommand } from './mirror-commands.ts'
+import { localCommands } from './local-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
@@ -25,4 +26,5 @@ export function otherCommands(program: Command, settle: Settle): void {
   statsCommand(program, settle)
   datasetCommands(program, settle)
   doctorCommand(program, settle)
+  localCommands(program, settle)
 }
