@@ -22,8 +22,6 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-seek-key': EXIT.notFound,
   'unknown-file': EXIT.notFound,
   'unknown-archive': EXIT.notFound,
-  'unknown-file': EXIT.notFound,
-  'unknown-seek-key': EXIT.notFound,
   'unknown-token': EXIT.notFound,
   'unknown-release': EXIT.notFound,
   'unknown-manifest': EXIT.notFound,
