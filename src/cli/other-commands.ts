@@ -4,6 +4,7 @@ import { accessCommands } from './access-commands.ts'
 import { archiveCommands, type Settle } from './archive-commands.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
+import { manifestCommands } from './manifest-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
@@ -15,6 +16,7 @@ export function otherCommands(program: Command, settle: Settle): void {
   accessCommands(program, settle)
   storeCommands(program, settle)
   releaseCommands(program, settle)
+  manifestCommands(program, settle)
   statsCommand(program, settle)
   datasetCommands(program, settle)
 }
