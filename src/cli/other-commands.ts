@@ -6,6 +6,7 @@ import { bundleCommands } from './bundle-commands.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
+import { localCommands } from './local-commands.ts'
 import { mirrorCommand } from './mirror-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
@@ -23,4 +24,5 @@ export function otherCommands(program: Command, settle: Settle): void {
   statsCommand(program, settle)
   datasetCommands(program, settle)
   doctorCommand(program, settle)
+  localCommands(program, settle)
 }

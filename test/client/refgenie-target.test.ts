@@ -247,7 +247,8 @@ t.test('an archive in a genome folder is no asset of its config', async t => {
   const { path } = await target.place(remoteAsset(), staging => writeFile(staging, 'archive'))
   t.equal(path, join(folder, 'data', GENOME, 'fasta/fasta__default.tgz'))
   t.equal(await target.find(remoteAsset()), path)
-  t.same(await readdir(folder), ['data'])
+  t.same((await readdir(folder)).sort(), ['alias', 'data', 'genome_config.yaml'])
+  t.same((await readGenomeConfig(join(folder, 'genome_config.yaml'))).genomes, [])
 })
 
 t.test('the genome folder may stand in a variable', async t => {
