@@ -7,7 +7,7 @@ import { exists, type LocalAsset } from './local-assets.ts'
 import type { PlacedRecord } from './placed-record.ts'
 
 /** How an asset was compared, from the weakest to the strongest. */
-export type Comparison = 'presence' | 'size' | 'asset-digest' | 'sha256' | 'archive-digest'
+type Comparison = 'presence' | 'size' | 'asset-digest' | 'sha256' | 'archive-digest'
 
 /** An asset that was compared. */
 export interface VerifiedAsset {

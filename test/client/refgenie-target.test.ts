@@ -8,7 +8,7 @@ import { filledWith, GENOME, remoteAsset } from '../support/remote-asset.ts'
 const never = async () => {
   throw new Error('filled although nothing was to be fetched')
 }
-const OTHER = 'd'.repeat(48)
+const OTHER = '1'.repeat(48)
 const PARENT = `${GENOME}/fasta:default`
 
 t.test(
