@@ -9,6 +9,7 @@ Examples:
   refdepot bundle create hg38/fasta hg38/bwa_index:default --server https://refs.example.org -o refs.bundle
   refdepot bundle verify refs.bundle
   refdepot bundle serve refs.bundle -p 8080
+  refdepot bundle import refs.bundle -c genome_config.yaml
   refdepot bundle import refs.bundle --archives /srv/archives`
 
 type Runs = typeof import('./bundle.ts')
@@ -40,8 +41,11 @@ export function bundleCommands(program: Command, settle: Settle): void {
     (file: string, flags: ReadFlags) => run(({ runVerify }) => runVerify(file, flags)),
   )
   reading(bundle, 'import', 'check a bundle and put what is in it in place: all of it or nothing')
-    .option('--archives <DIR>', 'into an archive folder, for `serve`')
-    .option('--force', 'replace what is there with another digest')
+    .option('-c, --config <FILE>', 'into the genome folder of this config ($REFGENIE)')
+    .option('-o, --output <DIR>', 'into this folder')
+    .option('--layout <LAYOUT>', 'of the folder: refgenie, flat or digest')
+    .option('--archives <DIR>', 'as archives, into an archive folder for `serve`')
+    .option('--force', 'with --archives: replace what is there with another digest')
     .action((file: string, flags: ImportFlags) => run(({ runImport }) => runImport(file, flags)))
   bundle
     .command('serve')

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type BundleSource, folderSource, serverSource } from '../client/bundle-source.ts'
 import { createBundle } from '../client/create-bundle.ts'
 import { importArchives } from '../client/import-archives.ts'
+import { importAssets } from '../client/import-assets.ts'
 import { checkBundle, openBundle } from '../client/open-bundle.ts'
 import { selectAssets } from '../client/select-assets.ts'
 import { SettingInvalid } from '../config/config-error.ts'
@@ -13,6 +14,7 @@ import { nameOf } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { EXIT } from './exit-codes.ts'
 import { type NetworkFlags, networkOf, numberOf, serversOf } from './network-flags.ts'
+import { type PlaceFlags, placeOf } from './pull-place.ts'
 import { runServe } from './serve.ts'
 import { tableText } from './table.ts'
 
@@ -110,17 +112,27 @@ export async function runVerify(file: string, flags: ReadFlags): Promise<number>
 }
 
 /** Flags of `bundle import`. */
-export interface ImportFlags extends ReadFlags {
+export interface ImportFlags extends ReadFlags, PlaceFlags {
   readonly archives?: string
   readonly force?: boolean
 }
 
 /** Puts what is in a bundle in place. */
 export async function runImport(file: string, flags: ImportFlags): Promise<number> {
-  const { archives = '', force = false } = flags
+  const bundle = await openBundle(resolve(file))
+  const { archives, force = false } = flags
+  if (archives === undefined) {
+    if (force) throw new SettingInvalid('--force', 'true', '--force with --archives only')
+    for (const { registryPath, action, path } of await importAssets(
+      bundle,
+      await placeOf(flags, process.env),
+    )) {
+      tell(flags, { event: action === 'current' ? 'current' : 'imported', registryPath, path })
+    }
+    return EXIT.ok
+  }
   if (archives === '') throw new SettingInvalid('--archives', '', 'an archive folder')
-  const entries = await importArchives(await openBundle(resolve(file)), archives, { force })
-  for (const entry of entries) {
+  for (const entry of await importArchives(bundle, archives, { force })) {
     tell(flags, { event: 'imported', registryPath: nameOfEntry(entry) })
   }
   return EXIT.ok
@@ -148,17 +160,18 @@ export async function runServeBundle(file: string, flags: ServeBundleFlags): Pro
 type Told = {
   readonly event: string
   readonly registryPath?: string
+  readonly path?: string
   readonly file?: string
   readonly assets?: number
   readonly size?: number
 }
 
 function tell({ json }: ReadFlags, told: Told): void {
-  const { event, registryPath, file, assets, size = 0 } = told
+  const { event, registryPath, path, file, assets, size = 0 } = told
   const line =
     registryPath === undefined
       ? `${event} ${file}: ${assets} archives, ${formatSize(size)}`
-      : `${event.padEnd(9)}${registryPath}`
+      : `${event.padEnd(9)}${registryPath}${path === undefined ? '' : ` (${path})`}`
   process.stdout.write(`${json === true ? JSON.stringify(told) : line}\n`)
 }
 

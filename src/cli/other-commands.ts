@@ -9,6 +9,7 @@ import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { localCommands } from './local-commands.ts'
 import { mirrorCommand } from './mirror-commands.ts'
+import { manifestCommands } from './manifest-commands.ts'
 import { releaseCommands } from './release-commands.ts'
 import { statsCommand } from './stats-command.ts'
 import { storeCommands } from './store-commands.ts'
@@ -23,6 +24,7 @@ export function otherCommands(program: Command, settle: Settle): void {
   mirrorCommand(program, settle)
   bundleCommands(program, settle)
   releaseCommands(program, settle)
+  manifestCommands(program, settle)
   statsCommand(program, settle)
   datasetCommands(program, settle)
   doctorCommand(program, settle)

@@ -43,6 +43,24 @@ export class ManifestsOff extends RefdepotError {
   }
 }
 
+/** What is known of an archive. */
+export interface KnownArchive {
+  readonly registryPath: string
+  /** hex */
+  readonly md5: string
+  /** hex */
+  readonly sha256?: string | undefined
+  /** Bytes. */
+  readonly size: number
+  readonly urls: readonly string[]
+}
+
+/** An archive as a row that is to be checked. */
+export function textsOf({ registryPath, md5, sha256 = '', size, urls }: KnownArchive): RowTexts {
+  const texts = { registry_path: registryPath, md5, sha256, size: String(size) }
+  return { place: registryPath, texts: new Map(Object.entries(texts)), urls }
+}
+
 /** Texts of a row by the name of their column, before they are checked. */
 export interface RowTexts {
   /** How messages name the row: `line 7`. */
@@ -92,7 +110,7 @@ export function hasControls(text: string): boolean {
 /**
  * Name under which the archive of a registry path is saved: told apart by genome too, which the name in the archive folder is not.
  */
-export function fileNameOf(registryPath: string): string {
+function fileNameOf(registryPath: string): string {
   return `${registryPath.replace(/[/:]/g, '__')}.tgz`
 }
 

@@ -5,7 +5,7 @@
 import { jsonOf, rowsOfJson } from './manifest-json.ts'
 import { type Manifest, ManifestInvalid, type ManifestRow, manifestOf } from './manifest-row.ts'
 import { rowsOfTable, tableOf } from './manifest-table.ts'
-import { type MetalinkFile, metalinkOf } from './metalink.ts'
+import { type FilePieces, type MetalinkFile, metalinkOf } from './metalink.ts'
 
 /** Bytes that a manifest may have. */
 export const MOST_MANIFEST_BYTES = 10 * 1024 * 1024
@@ -38,16 +38,38 @@ export function parseManifest(text: string): Manifest {
  *
  * @throws ManifestInvalid when a row has no sha256 (`sha256`) or no address (`meta4`, `aria2`)
  */
-export function formatManifest(manifest: Manifest, format: ManifestFormat): string {
-  return WRITERS[format](manifest)
+export function formatManifest(
+  manifest: Manifest,
+  format: ManifestFormat,
+  pieces: PiecesByName = NO_PIECES,
+): string {
+  return WRITERS[format](manifest, pieces)
 }
 
-const WRITERS: Readonly<Record<ManifestFormat, (manifest: Manifest) => string>> = {
+/** Hashes of the pieces of archives, by file name: only metalinks have them. */
+export type PiecesByName = ReadonlyMap<string, FilePieces>
+
+const NO_PIECES: PiecesByName = new Map()
+
+type Writer = (manifest: Manifest, pieces: PiecesByName) => string
+
+const WRITERS: Readonly<Record<ManifestFormat, Writer>> = {
   tsv: tableOf,
   json: jsonOf,
-  meta4: ({ rows }) => metalinkOf(rows.map(metalinkFile)),
+  meta4: ({ rows }, pieces) => metalinkOf(rows.map(row => metalinkFile(row, pieces))),
   sha256: ({ rows }) => rows.map(checksumLine).join(''),
   aria2: ({ rows }) => rows.map(aria2Entry).join(''),
+}
+
+/**
+ * The manifest with an address for every asset that has none.
+ *
+ * @param addressOf - of the archive with a digest
+ */
+export function withAddresses({ rows }: Manifest, addressOf: (digest: string) => string): Manifest {
+  const urlsOf = ({ registryPath, md5, sha256, urls }: ManifestRow) =>
+    urls.length > 0 || registryPath === undefined ? urls : [addressOf((md5 ?? sha256) as string)]
+  return { rows: rows.map(row => ({ ...row, urls: urlsOf(row) })) }
 }
 
 /** A line of `sha256sum`. */
@@ -63,14 +85,16 @@ function aria2Entry(row: ManifestRow): string {
   return `${urls.join('\t')}\n  out=${fileName}\n  checksum=${checksum}\n`
 }
 
-function metalinkFile(row: ManifestRow): MetalinkFile {
+function metalinkFile(row: ManifestRow, all: PiecesByName): MetalinkFile {
   const { fileName, registryPath, size, md5, sha256, urls } = fetchable(row)
+  const pieces = all.get(fileName)
   return {
     name: fileName,
     size,
     ...(registryPath !== undefined && { identity: registryPath }),
     ...(md5 !== undefined && { md5 }),
     ...(sha256 !== undefined && { sha256 }),
+    ...(pieces !== undefined && { pieces }),
     urls,
   }
 }

@@ -1,5 +1,13 @@
 /** Metalink 4 (RFC 5854): what download tools such as aria2 need to fetch files from several places, and to repair single pieces of them. */
 
+/** Hashes of the pieces of a file. */
+export interface FilePieces {
+  /** Bytes of each piece but the last. */
+  readonly length: number
+  /** hex, in order */
+  readonly sha256: readonly string[]
+}
+
 /** A file that a metalink describes. */
 export interface MetalinkFile {
   /** No path. */
@@ -11,8 +19,7 @@ export interface MetalinkFile {
   /** hex */
   readonly md5?: string
   readonly sha256?: string
-  /** Hashes of its pieces: each of `length` bytes but the last. */
-  readonly pieces?: { readonly length: number; readonly sha256: readonly string[] }
+  readonly pieces?: FilePieces
   /** The one to prefer first. */
   readonly urls: readonly string[]
 }

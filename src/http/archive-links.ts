@@ -6,7 +6,7 @@ import { subjectOf } from './access/visible-folder.ts'
 import type { AppSettings } from './app-settings.ts'
 
 /** Path of what describes the archive with an md5. */
-export const descriptionPath = {
+const descriptionPath = {
   metalink: (md5: string) => `/archives/${md5}.meta4`,
   parts: (md5: string) => `/archives/${md5}/parts`,
 }

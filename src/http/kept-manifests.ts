@@ -7,8 +7,12 @@
 import { Forbidden, LoginRequired, TooMany } from '../domain/access-errors.ts'
 import { isSha256 } from '../domain/digest.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
-import { formatManifest, type ManifestFormat, parseManifest } from '../domain/manifest.ts'
-import type { Manifest, ManifestRow } from '../domain/manifest-row.ts'
+import {
+  formatManifest,
+  type ManifestFormat,
+  parseManifest,
+  withAddresses,
+} from '../domain/manifest.ts'
 import { ManifestsOff } from '../domain/manifest-row.ts'
 import { METALINK_TYPE } from '../domain/metalink.ts'
 import { type Blob, memoryBlob } from '../storage/blob.ts'
@@ -148,12 +152,7 @@ function formOf(
 ): string {
   if (format === 'json') return content
   const manifest = parseManifest(content)
+  const addressOf = (digest: string) => absolute(`/archives/${digest}`)
   const needsUrls = format === 'meta4' || format === 'aria2'
-  return formatManifest(needsUrls ? withUrls(manifest, absolute) : manifest, format)
-}
-
-function withUrls({ rows }: Manifest, absolute: (path: string) => string): Manifest {
-  const urlsOf = ({ registryPath, md5, sha256, urls }: ManifestRow) =>
-    urls.length > 0 || registryPath === undefined ? urls : [absolute(`/archives/${md5 ?? sha256}`)]
-  return { rows: rows.map(row => ({ ...row, urls: urlsOf(row) })) }
+  return formatManifest(needsUrls ? withAddresses(manifest, addressOf) : manifest, format)
 }

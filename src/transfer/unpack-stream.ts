@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { RefdepotError } from '../domain/errors.ts'
 import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { extractTar } from './extract-tar.ts'
 import { fetchInOrder } from './ordered-parts.ts'
@@ -48,9 +49,12 @@ export async function unpackStream({
     const reason = `what arrived has the digest ${actual}, not ${expected}`
     throw new DigestMismatch(`${subject} is damaged: ${reason}`)
   } catch (error) {
-    await Promise.allSettled([fed, extracted])
+    const [, unpacked] = await Promise.allSettled([fed, extracted])
     await rm(folder, { recursive: true, force: true })
-    throw error
+    options.signal?.throwIfAborted()
+    // What cannot be unpacked breaks the feeding, too, and that may end first: only who unpacks knows what it was.
+    if (error instanceof RefdepotError || unpacked.status === 'fulfilled') throw error
+    throw unpacked.reason
   }
 }
 

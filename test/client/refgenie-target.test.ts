@@ -241,6 +241,23 @@ t.test(
   },
 )
 
+t.test('assets of a new genome that come at the same time all get their links', async t => {
+  const folder = t.testdir({})
+  const names = Array.from({ length: 12 }, (_, i) => `asset${i}`)
+  await Promise.all(
+    names.map(async (name, i) => {
+      const target = await openTarget({ folder, layout: 'refgenie' })
+      const md5 = i.toString(16).repeat(32).slice(0, 32)
+      await target.place(remoteAsset({ name, archive: { md5 } }), filledWith())
+    }),
+  )
+  const [genome] = (await readGenomeConfig(join(folder, 'genome_config.yaml'))).genomes
+  t.same([...(genome?.assets.keys() ?? [])].sort(), names.toSorted())
+  for (const name of names) {
+    t.equal(await readFile(join(folder, 'alias/t7', name, 'default/t7.fa'), 'utf8'), '>t7\nACGT\n')
+  }
+})
+
 t.test('an archive in a genome folder is no asset of its config', async t => {
   const folder = t.testdir({})
   const target = await openTarget({ folder, layout: 'refgenie' }, { archive: true })

@@ -4,6 +4,7 @@ import {
   MANIFEST_FORMATS,
   MOST_MANIFEST_BYTES,
   parseManifest,
+  withAddresses,
 } from '../../src/domain/manifest.ts'
 import { MOST_ROWS } from '../../src/domain/manifest-row.ts'
 import { metalinkOf } from '../../src/domain/metalink.ts'
@@ -168,6 +169,26 @@ t.test('checksums, aria2 and metalink', async t => {
   }
   t.throws(() => formatManifest(manifest, 'sha256'), { message: /'b & <c>.tgz' has no sha256/ })
   t.same(MANIFEST_FORMATS, ['tsv', 'json', 'meta4', 'sha256', 'aria2'])
+})
+
+t.test('addresses and pieces from elsewhere', async t => {
+  const text = `registry_path\tmd5\tsha256\tsize\tfile_name\turls
+t7/a:x\t${MD5}\t${SHA}\t1\ta\t
+t7/b:x\t\t${SHA}\t1\tb\t
+\t${MD5}\t\t1\tc\t
+t7/d:x\t${MD5}\t\t1\td\thttps://d.example/
+`
+  const manifest = withAddresses(parseManifest(text), digest => `https://x.example/${digest}`)
+  t.same(
+    manifest.rows.map(row => row.urls),
+    [[`https://x.example/${MD5}`], [`https://x.example/${SHA}`], [], ['https://d.example/']],
+    'for assets without one',
+  )
+  const [a, b] = manifest.rows as [never, never]
+  const pieces = new Map([['b', { length: 7, sha256: [SHA] }]])
+  const xml = formatManifest({ rows: [a, b] }, 'meta4', pieces)
+  t.equal(xml.split('<pieces').length, 2)
+  t.ok(xml.indexOf('<pieces type="sha-256" length="7">') > xml.indexOf('<file name="b">'))
 })
 
 t.test('a metalink names the pieces of a file', async t => {

@@ -1,9 +1,13 @@
 /** The download engine among faults: it ends with the right bytes, or says what was wrong, and never leaves a short or wrong file. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { playTrial, type Shown } from '../support/faults/download-run.ts'
 import { type Trial, trialOf } from '../support/faults/download-trial.ts'
 import { FAULT_KINDS } from '../support/faults/fault-kinds.ts'
 import { staticFiles } from '../support/faults/static-files.ts'
+import { trialSubjects } from '../support/faults/trial-subjects.ts'
 
 // The full count; without REFDEPOT_TEST_FULL a tenth of it is run.
 const ALL_RUNS = 1000
@@ -13,7 +17,10 @@ const FIRST_SEED = Number(process.env.REFDEPOT_TEST_SEED ?? 1)
 const AT_ONCE = 4
 
 t.test(`${RUNS} of ${ALL_RUNS} downloads among faults (seeds from ${FIRST_SEED})`, async t => {
-  const place = { folder: t.testdir({}), origin: await staticFiles(t) }
+  const subjects = await trialSubjects(t)
+  const folder = await mkdtemp(join(tmpdir(), 'refdepot-trials-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const place = { folder, origin: await staticFiles(t), subjects }
   const trials = Array.from({ length: RUNS }, (_, i) => trialOf(FIRST_SEED + i))
   const shown: Shown[] = []
   const left = [...trials]
@@ -37,9 +44,10 @@ t.test(`${RUNS} of ${ALL_RUNS} downloads among faults (seeds from ${FIRST_SEED})
   t.ok(killed > shown.length / 10, `${killed} runs were killed`)
 })
 
-function nameOf({ seed, servers, partSize, size }: Trial, { error, fired }: Shown): string {
+function nameOf({ seed, form, servers, partSize, size }: Trial, { error, fired }: Shown): string {
   const faults = [...fired].map(([kind, times]) => `${kind} ${times}`).join(', ') || 'no fault'
   const manners = servers.map(({ manner }) => manner).join(' and ')
   const end = error === undefined ? 'right bytes' : String(error)
-  return `${seed}: ${size} bytes in parts of ${partSize ?? 'no known size'}, ${manners}: ${faults}: ${end}`
+  const what = form === 'file' ? `${size} bytes in parts of ${partSize ?? 'no known size'}` : form
+  return `${seed}: ${what}, ${manners}: ${faults}: ${end}`
 }

@@ -348,3 +348,17 @@ t.test('an archive of another tool as it comes', async t => {
   await t.rejects(halved, { code: 'digest-mismatch', message: /no whole tar/ })
   t.strictSame(await readdir(t.testdirName), [], 'nothing is left')
 })
+
+t.test('damage in the middle of a stream is told as damage, whoever stumbles first', async t => {
+  const foreign = gzipSync(gunzipSync(made.archive), { level: 1 })
+  const folder = join(t.testdir(), 'staging')
+  const { events: _, ...options } = quickly(t)
+  for (const place of [40_000, 500_000, 2_000_000]) {
+    const damaged = Buffer.from(foreign)
+    damaged.fill(0xff, place, place + 2000)
+    const server = await rangeServer(t, { 'a.tgz': damaged })
+    const file = remoteFile(damaged, [`${server.url}/a.tgz`], false)
+    const failed = unpackStream({ file, folder, options })
+    await t.rejects(failed, { code: 'digest-mismatch', message: /no whole tar/ }, String(place))
+  }
+})

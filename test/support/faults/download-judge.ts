@@ -6,13 +6,13 @@ import { EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts'
 import { RefdepotError } from '../../../src/domain/errors.ts'
 import type { Trial } from './download-trial.ts'
 import { CHANGING_FAULTS, type FaultKind } from './fault-kinds.ts'
+import type { Subject } from './trial-subjects.ts'
 
 /** A download that has ended. */
 export interface Ended {
   readonly trial: Trial
   readonly target: string
-  /** What it must be. */
-  readonly content: Buffer
+  readonly subject: Subject
   /** What was there before; undefined: nothing. */
   readonly before: Buffer | undefined
   /** Undefined: it says that all is well. */
@@ -34,25 +34,28 @@ export async function wrongsOf(ended: Ended): Promise<string[]> {
 }
 
 /** The target is whole or as it was, and a success leaves nothing else. */
-async function wrongsOfFiles({ target, content, before, error }: Ended): Promise<string[]> {
-  const there = await readFile(target).catch(() => undefined)
+async function wrongsOfFiles(ended: Ended): Promise<string[]> {
+  const { trial, subject, target, before, error } = ended
   if (error !== undefined) {
+    // Where an archive is unpacked, whoever asked for it moves the folder when it is complete.
+    if (trial.form !== 'file') return []
+    const there = await readFile(target).catch(() => undefined)
     const isAsBefore = before === undefined ? there === undefined : there?.equals(before) === true
     return isAsBefore ? [] : [`it failed, and the target has ${there?.length} bytes`]
   }
-  const wrongs = there?.equals(content) === true ? [] : ['a success with other bytes']
+  const wrongs = await subject.wrongs(target)
   const left = (await readdir(dirname(target))).filter(name => name !== basename(target))
   return left.length === 0 ? wrongs : [...wrongs, `a success leaves ${left.join(', ')}`]
 }
 
 /** Faults that are over let a download go on, and so does one sound server. */
-function mustSucceed({ trial, fired }: Ended): boolean {
-  const { servers, partSize } = trial
+function mustSucceed({ trial, subject, fired }: Ended): boolean {
+  const { servers } = trial
   if (servers.some(({ manner }) => manner === 'sound')) return true
   if (servers.some(({ manner }) => manner !== 'gentle')) return false
   // What is said not to be there is final. Without hashes of parts nobody can tell where damage is: the whole is fetched once more.
   const isFinal = count(fired, ['404']) > 0
-  return !isFinal && count(fired, CHANGING_FAULTS) <= (partSize === undefined ? 1 : 2)
+  return !isFinal && count(fired, CHANGING_FAULTS) <= (subject.parts === undefined ? 1 : 2)
 }
 
 /** An error is one of ours, and says what has happened. */

@@ -25,9 +25,23 @@ export interface ServerPlan {
   readonly redirects: boolean
 }
 
+/** What is done with what is downloaded. */
+export type Form =
+  | 'file'
+  /** An archive with an index is unpacked. */
+  | 'unpack'
+  /** Some files of it are. */
+  | 'only'
+  /** An archive of another tool is unpacked from a file beside the target. */
+  | 'foreign'
+  /** The same without the file. */
+  | 'stream'
+
 /** A trial. */
 export interface Trial {
   readonly seed: number
+  readonly form: Form
+  /** Of a plain file. */
   readonly size: number
   readonly jobs: number
   readonly race: boolean
@@ -63,6 +77,7 @@ export function trialOf(seed: number): Trial {
   const partSize = oneOf(random, [undefined, 64 * 1024, 256 * 1024, MIB, 5_000_000])
   return {
     seed,
+    form: oneOf(random, FORMS),
     size: sizeOf(random, partSize ?? 4 * MIB),
     jobs: 1 + random(8),
     race: random(3) === 0,
@@ -75,6 +90,14 @@ export function trialOf(seed: number): Trial {
 }
 
 // How often which.
+const FORMS: readonly Form[] = [
+  ...Array<Form>(6).fill('file'),
+  'unpack',
+  'unpack',
+  'only',
+  'foreign',
+  'stream',
+]
 const FIRST: readonly Manner[] = [...Array<Manner>(6).fill('gentle'), 'harsh', 'harsh', 'broken']
 const SECOND: readonly Manner[] = ['gentle', 'harsh', 'broken', 'damaging', 'sound', 'sound']
 
