@@ -79,8 +79,7 @@ export class RefgenieserverCatalogue implements ServerCatalogue {
   }
 }
 
-/** Where the attributes of a tag are (API v3). */
-export function attributesUrl(server: string, digest: string, asset: string, tag: string): string {
+function attributesUrl(server: string, digest: string, asset: string, tag: string): string {
   return `${server}/v3/assets/attrs/${digest}/${encodeURIComponent(asset)}?tag=${encodeURIComponent(tag)}`
 }
 

@@ -1,9 +1,9 @@
 /** The package as npm would publish it: what is in it, and that it works in a folder that knows nothing of this one. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { startServer } from '../support/container/server-process.ts'
@@ -95,6 +95,43 @@ async function works(t: Test, home: string, program: string): Promise<void> {
   const bytes = Buffer.from(await answer.arrayBuffer())
   t.equal(createHash('md5').update(bytes).digest('hex'), T7_FASTA_MD5)
   t.equal((await fetch(`${server.url}/docs/`)).status, 200, 'files beside the code are packed too')
+  if (program === 'refdepot') await t.test('as a library', t => isLibrary(t, home, server.url))
   process.kill(server.pid, 'SIGTERM')
   t.equal((await server.ended).code, 0)
+}
+
+/** The examples of the documentation, as somebody else's program: they type-check against the package, and do what they say. */
+async function isLibrary(t: Test, home: string, url: string): Promise<void> {
+  const text = await readFile('docs/client-library.md', 'utf8')
+  const examples = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code as string)
+  const work = join(home, 'work')
+  await mkdir(work)
+  await writeFile(join(work, 'package.json'), '{ "type": "module" }')
+  for (const [i, code] of examples.entries()) await writeFile(join(work, `example${i}.ts`), code)
+  // Types of Node.js are the consumer's own.
+  for (const name of ['@types', 'undici-types']) {
+    await cp(join('node_modules', name), join(home, 'node_modules', name), { recursive: true })
+  }
+  const strict = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false']
+  const target = ['--module', 'nodenext', '--target', 'es2023', '--types', 'node']
+  const files = examples.map((_, i) => `example${i}.ts`)
+  const compiler = resolve('node_modules/typescript/bin/tsc')
+  const compiled = await run(process.execPath, [compiler, ...strict, ...target, ...files], {
+    cwd: work,
+    env: environment,
+  }).catch(error => error)
+  t.equal(compiled.stdout, '', 'they type-check')
+  const outputs: string[] = []
+  for (const name of files) {
+    const env = { ...environment, REFDEPOT_SERVER: url }
+    const { stdout } = await run(process.execPath, [name.replace('.ts', '.js')], { cwd: work, env })
+    outputs.push(stdout)
+  }
+  t.match(outputs[0], /^pulled t7\/fasta:default .*refs\/t7\/fasta$/m)
+  t.match(outputs[0], /^2 of 2 are there$/m)
+  t.match(outputs[1], /^t7 bwa_index default [0-9a-f]{32}$/m)
+  t.match(outputs[1], /^unknown-asset .*did you mean fasta\?$/m)
+  t.match(outputs[2], /^\d+ bytes received$/m)
+  const archive = await readFile(join(work, 'fasta.tgz'))
+  t.equal(createHash('md5').update(archive).digest('hex'), T7_FASTA_MD5)
 }
