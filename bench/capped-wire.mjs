@@ -1,17 +1,20 @@
-// A wire to a server: `node capped-wire.mjs PORT BITS_PER_SECOND ROUND_TRIP_MS`; prints its own port, ends with its stdin.
+// A wire to a server: `node capped-wire.mjs PORT BITS_PER_SECOND ROUND_TRIP_MS [each]`; prints its own port, ends with its stdin.
 //
-// Bytes of all connections share the rate, each way on its own, and arrive half a round trip later. It is no model of TCP: nothing is lost, and no
-// window has to grow.
+// Bytes of all connections share the rate, each way on its own, and arrive half a round trip later. With `each` every connection has the rate for itself,
+// as where a far server or a long way limits it, and its first bytes leave a round trip later, which is how long it takes to be made. It is no
+// model of TCP: nothing is lost, and no window has to grow.
 import { connect, createServer } from 'node:net'
 
-const [port, bits, roundTripMs] = process.argv.slice(2).map(Number)
+const [port, bits, roundTripMs] = process.argv.slice(2, 5).map(Number)
+const isEach = process.argv[5] === 'each'
 const BYTES_PER_MS = bits / 8 / 1000
 const DELAY_MS = roundTripMs / 2
 // What is on the wire, and in a buffer before it.
 const MOST_QUEUED = BYTES_PER_MS * DELAY_MS + 1024 * 1024
 
-/** One way of the wire: when its last byte has left. */
-const ways = { there: { freeAt: 0 }, back: { freeAt: 0 } }
+/** The ways of a wire: when the last byte of each has left. */
+const waysFrom = freeAt => ({ there: { freeAt }, back: { freeAt } })
+const shared = waysFrom(0)
 
 function carry(from, to, way) {
   const queue = []
@@ -48,6 +51,7 @@ function carry(from, to, way) {
 
 const server = createServer({ noDelay: true, allowHalfOpen: true }, client => {
   const store = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+  const ways = isEach ? waysFrom(performance.now() + roundTripMs) : shared
   carry(client, store, ways.there)
   carry(store, client, ways.back)
 })

@@ -8,8 +8,35 @@ import { filesOf, type IndexFile, type MemberIndex } from './member-index.ts'
  * neither do the files packed in their place (reference §10.2; the order is that of the C locale).
  */
 export function assetDigestOf(index: MemberIndex): string {
+  return assetDigestOfFiles(ownFiles(index, path => path))
+}
+
+/** What of a file counts for the digest of its asset. */
+export interface DigestedFile {
+  /** Below the folder of the asset. */
+  readonly path: string
+  /** hex */
+  readonly md5: string
+}
+
+/** The order of two paths. */
+export type PathOrder = (a: string, b: string) => number
+
+const orderedByBytes: PathOrder = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+/** About the order of `sort` in a language such as en_US: case and punctuation count only where all else is the same. */
+export const orderedAsDictionary: PathOrder = (a, b) => {
+  const plain = (path: string) => path.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+  return orderedByBytes(plain(a), plain(b)) || orderedByBytes(a, b)
+}
+
+/** The digest of {@link assetDigestOf} of files that lie in a folder; links are not among them. */
+export function assetDigestOfFiles(
+  files: readonly DigestedFile[],
+  order: PathOrder = orderedByBytes,
+): string {
   const hash = createHash('md5')
-  for (const file of ownFiles(index, path => path)) hash.update(`${file.md5}\n`)
+  for (const { md5 } of files.toSorted((a, b) => order(a.path, b.path))) hash.update(`${md5}\n`)
   return hash.digest('hex')
 }
 

@@ -9,8 +9,15 @@ export interface FileDigests {
   readonly size: number
 }
 
-/** Reads a file once and answers its digests; memory does not grow with the file. */
-export async function fileDigests(path: string): Promise<FileDigests> {
+/**
+ * Reads a file once and answers its digests; memory does not grow with the file.
+ *
+ * @param onBytes - told while it is read: bytes more
+ */
+export async function fileDigests(
+  path: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<FileDigests> {
   const md5 = createHash('md5')
   const sha256 = createHash('sha256')
   let size = 0
@@ -18,6 +25,7 @@ export async function fileDigests(path: string): Promise<FileDigests> {
     md5.update(chunk)
     sha256.update(chunk)
     size += chunk.length
+    onBytes(chunk.length)
   }
   return { md5: md5.digest('hex'), sha256: sha256.digest('hex'), size }
 }

@@ -37,15 +37,15 @@ export async function removeArchives(order: RemoveOrder): Promise<string[]> {
       // The name of a withdrawn tag stays taken; only its files can go.
       if (findTag(config, name)?.withdrawn == null) removeTag(config, name)
     }
-    const removals = purge ? await filesOf(archiveFolder, entries) : []
+    const removals = purge ? await filesThere(archiveFolder, entries) : []
     const prepared = await prepareConfig(configFile, formatGenomeConfig(config))
     await publish(archiveFolder, [{ from: prepared, to: configFile }], removals)
     return removals
   })
 }
 
-/** Every file of the given tags that is there. */
-async function filesOf(
+/** Absolute paths of every file of the given tags that is there: archives, what lies beside them, records of digests. */
+export async function filesThere(
   archiveFolder: string,
   entries: readonly CatalogueEntry[],
 ): Promise<string[]> {

@@ -1,7 +1,8 @@
-/** `refdepot init` and `refdepot config`: make a genome config, show and change what it says. */
+/** `refdepot init` and `refdepot config`: make a genome config, show and change what it and the settings of the client say. */
 import { access, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { CLIENT_SETTINGS, clientSettingRow } from '../client/client-settings.ts'
 import { ConfigInvalid, SettingInvalid } from '../config/config-error.ts'
 import { withConfigLock } from '../config/config-lock.ts'
 import { readGenomeConfig } from '../config/genome-config.ts'
@@ -11,6 +12,13 @@ import { changedTopKeys, formatGenomeConfig } from '../config/write-genome-confi
 import { replaceFile } from '../storage/replace-file.ts'
 import type { Settle } from './archive-commands.ts'
 import { configOf, type TargetFlags } from './archive-flags.ts'
+import {
+  runGetSetting,
+  runSetSetting,
+  runSettingsPath,
+  runShowSettings,
+  runUnsetSetting,
+} from './client-config.ts'
 import { EXIT } from './exit-codes.ts'
 import { tableText } from './table.ts'
 
@@ -48,20 +56,42 @@ export function configCommands(program: Command, settle: Settle): void {
     .action((flags: InitFlags) => settle(runInit(flags)))
   const config = program
     .command('config')
-    .description('show or change a genome config')
+    .description('show or change a genome config, or the settings of the client')
     .exitOverride()
   withConfig(config.command('get'))
-    .description('print the settings of a config, or one of them')
+    .description('print the settings of a config, or one of them or of the client')
     .argument('[KEY]', keyNames())
     .option('--json', 'as JSON')
     .action((key: string | undefined, flags: TargetFlags & { json?: boolean }) =>
       settle(runGet(key, flags)),
     )
   withConfig(config.command('set'))
-    .description('change one setting of a config')
+    .description('change one setting of a config, or of the client')
     .argument('<KEY>', keyNames())
     .argument('<VALUE>', 'the value; servers are separated by commas')
     .action((key: string, value: string, flags: TargetFlags) => settle(runSet(key, value, flags)))
+  settingsCommands(config, settle)
+}
+
+/** Those that know the settings of the client only. */
+function settingsCommands(config: Command, settle: Settle): void {
+  config
+    .command('show')
+    .description('print the settings of the client, and where each comes from')
+    .exitOverride()
+    .option('--json', 'as JSON')
+    .action((flags: { json?: boolean }) => settle(runShowSettings(flags)))
+  config
+    .command('unset')
+    .description('take a setting out of the settings file of the client')
+    .exitOverride()
+    .argument('<KEY>', clientKeys())
+    .action((key: string) => settle(runUnset(key)))
+  config
+    .command('path')
+    .description('print where the settings file of the client is')
+    .exitOverride()
+    .action(() => settle(runSettingsPath()))
 }
 
 async function runInit(flags: InitFlags): Promise<number> {
@@ -104,6 +134,8 @@ async function runGet(
   key: string | undefined,
   flags: TargetFlags & { json?: boolean },
 ): Promise<number> {
+  const row = key === undefined ? undefined : clientSettingRow(key)
+  if (row !== undefined) return runGetSetting(row)
   const config = await readGenomeConfig(configOf(flags))
   const values = new Map<string, string>([
     ['genome-folder', config.genomeFolder],
@@ -126,6 +158,8 @@ async function runGet(
 }
 
 async function runSet(key: string, value: string, flags: TargetFlags): Promise<number> {
+  const row = clientSettingRow(key)
+  if (row !== undefined) return runSetSetting(row, value)
   if (!isKey(key)) throw unknownKey(key)
   if (shownSetting(key, value) !== value) {
     const allowed = `it by $REFDEPOT_${key.toUpperCase().replaceAll('-', '_')}_FILE: everybody can read the arguments of a command`
@@ -144,6 +178,12 @@ async function runSet(key: string, value: string, flags: TargetFlags): Promise<n
     await changeKeys(file, { refdepot: { [key]: value } })
   }
   return EXIT.ok
+}
+
+async function runUnset(key: string): Promise<number> {
+  const row = clientSettingRow(key)
+  if (row === undefined) throw new SettingInvalid('the key', key, `one of ${clientKeys()}`)
+  return runUnsetSetting(row)
 }
 
 /** Changes a config while no other tool writes it. */
@@ -169,7 +209,11 @@ function unknownKey(key: string): SettingInvalid {
 
 function keyNames(): string {
   const settings = SETTINGS.map(({ name }) => name).filter(name => name !== 'archive-folder')
-  return [...Object.keys(KEYS), ...settings].join(', ')
+  return `${[...Object.keys(KEYS), ...settings].join(', ')}; of the client: ${clientKeys()}`
+}
+
+function clientKeys(): string {
+  return CLIENT_SETTINGS.map(({ name }) => name).join(', ')
 }
 
 /** For a shell. */

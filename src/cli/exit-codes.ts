@@ -19,6 +19,8 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'unknown-genome': EXIT.notFound,
   'unknown-asset': EXIT.notFound,
   'unknown-tag': EXIT.notFound,
+  'unknown-seek-key': EXIT.notFound,
+  'unknown-file': EXIT.notFound,
   'unknown-archive': EXIT.notFound,
   'unknown-token': EXIT.notFound,
   'unknown-release': EXIT.notFound,

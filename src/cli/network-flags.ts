@@ -98,7 +98,7 @@ export async function networkOf(
   const ms = seconds === undefined ? undefined : seconds * 1000
   return new Network({
     credentials: await credentialsOf(flags, env, note),
-    caFiles: [...(flags.caFile ?? []), ...authorityFilesOf(env, note)],
+    caFiles: authorityFilesOf(flags, env, note),
     userAgent: `refdepot/${packageVersion()}`,
     ...(retries !== undefined && { retries }),
     ...(ms !== undefined &&
@@ -186,8 +186,13 @@ const AUTHORITY_VARIABLES = [
   'NODE_EXTRA_CA_CERTS',
 ]
 
-function authorityFilesOf(env: NodeJS.ProcessEnv, note: (text: string) => void): string[] {
-  const files = new Set<string>()
+/** Files with certificates that count beside those of the system, as the flag and the environment name them. */
+export function authorityFilesOf(
+  flags: NetworkFlags,
+  env: NodeJS.ProcessEnv,
+  note: (text: string) => void = toStderr,
+): string[] {
+  const files = new Set(flags.caFile ?? [])
   for (const name of AUTHORITY_VARIABLES) {
     const path = env[name] ?? ''
     if (path === '') continue

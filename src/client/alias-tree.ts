@@ -1,7 +1,7 @@
 /** The alias tree of a genome folder: what is in `data` under the digest of a genome, again under its names (`RefGenConf._symlink_alias`). */
 
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
 /** One alias of a genome. */
@@ -26,18 +26,17 @@ export async function linkAlias(
   const source = join(genomeFolder, 'data', digest, inner)
   const target = join(genomeFolder, 'alias', alias, inner)
   await mkdir(target, { recursive: true })
-  const wanted = new Set<string>()
   for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
     const name = relative(source, path).replaceAll(digest, alias)
     const place = join(target, name)
-    wanted.add(name)
     if (entry.isDirectory()) await mkdir(place, { recursive: true })
     else await linked(relative(dirname(place), path), place)
   }
   for (const entry of await readdir(target, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
-    if (entry.isSymbolicLink() && !wanted.has(relative(target, path))) await rm(path)
+    // Others may be linking at this moment: only what leads nowhere goes.
+    if (entry.isSymbolicLink() && (await isDangling(path))) await rm(path, { force: true })
   }
 }
 
@@ -50,4 +49,11 @@ async function linked(to: string, place: string): Promise<void> {
   const made = `${place}.${randomUUID()}`
   await symlink(to, made)
   await rename(made, place)
+}
+
+function isDangling(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    error => error.code === 'ENOENT',
+  )
 }

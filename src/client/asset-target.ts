@@ -8,7 +8,7 @@ import { flushFolder } from '../storage/replace-file.ts'
 import { type LockOwner, withArchiveLock } from './archive-lock.ts'
 import { filesOfFolder, lacksOf } from './folder-files.ts'
 import { HIDDEN_FOLDER, type PlacedRecord, readRecord, writeRecord } from './placed-record.ts'
-import { mustBePlain } from './plain-names.ts'
+import { askedGenome, mustBePlain } from './plain-names.ts'
 import type { Fill, Placed, PullTarget } from './pull-target.ts'
 import { recordOf } from './record-of.ts'
 import type { RemoteAsset } from './remote-asset.ts'
@@ -40,8 +40,10 @@ export class AssetTarget implements PullTarget {
 
   mustDiffer(assets: readonly RemoteAsset[]): void {
     const taken = new Map<string, RemoteAsset>()
+    const genomes = new Map<string, string>()
     for (const asset of assets) {
       mustBePlain(asset)
+      mustMeanOne(asset, genomes)
       const place = this.#layout.placeOf(asset)
       // Some file systems do not tell upper case from lower case.
       const key = place.normalize('NFC').toLowerCase()
@@ -177,6 +179,19 @@ async function movedAway(path: string, aside: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
   }
+}
+
+/** An alias means one genome: two servers may not agree. */
+function mustMeanOne(asset: RemoteAsset, genomes: Map<string, string>): void {
+  const alias = askedGenome(asset)
+  const { digest } = asset.genome
+  const other = genomes.get(alias) ?? digest
+  if (other !== digest) {
+    throw new PullRefused(
+      `${alias} is the genome ${other} for one asset and ${digest} for another; pull them by digest, ${digest}/${asset.asset.name}:${asset.tag}`,
+    )
+  }
+  genomes.set(alias, digest)
 }
 
 function isSame(a: RemoteAsset, b: RemoteAsset): boolean {

@@ -2,6 +2,7 @@
 import { isMd5, isSha256 } from '../domain/digest.ts'
 import { discard, type Network, refusalOf } from '../transfer/network.ts'
 import { attributesIn, nameIn, namesIn, notUnderstood } from './answer-shape.ts'
+import { ParentDigests } from './parent-digests.ts'
 import { archiveSize, attributesUrl, nameOf } from './refgenieserver-catalogue.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName, ListedAsset, ListQuery, ServerCatalogue } from './server-catalogue.ts'
@@ -33,12 +34,14 @@ export class DepotCatalogue implements ServerCatalogue {
   readonly #network: Network
   readonly #names: ServerNames
   readonly #genomes: ServerGenomes
+  readonly #parents: ParentDigests
 
   constructor(server: string, network: Network) {
     this.server = server
     this.#network = network
     this.#names = new ServerNames(server, network)
     this.#genomes = new ServerGenomes(server, network, this.#names)
+    this.#parents = new ParentDigests(server, network)
   }
 
   async asset(name: AssetName): Promise<RemoteAsset> {
@@ -69,6 +72,7 @@ export class DepotCatalogue implements ServerCatalogue {
       },
       tag,
       attributes,
+      parentDigests: await this.#parents.of(attributes.asset_parents ?? []),
       archive: await this.#archive(record.archive),
     }
   }

@@ -53,8 +53,6 @@ const RECORD = Type.Object({
 
 /** A record as it lies on disk. */
 export type PlacedRecord = Static<typeof RECORD>
-/** A file of a placed folder. */
-export type PlacedFile = Static<typeof FILE>
 
 /** The folder of the records below a root. */
 function recordsFolder(root: string): string {

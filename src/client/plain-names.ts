@@ -16,12 +16,12 @@ export function isPlainWord(name: string): boolean {
 }
 
 /** True for what may be the name of a tag. */
-export function isPlainTag(name: string): boolean {
+function isPlainTag(name: string): boolean {
   return TAG.test(name) && name.length <= MOST && name !== '__proto__'
 }
 
 /** True for a path that stays in its folder: what seek keys lead to. */
-export function isInnerPath(path: string): boolean {
+function isInnerPath(path: string): boolean {
   if (path === '.') return true
   const parts = path.replace(/\/$/, '').split('/')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what no path may have

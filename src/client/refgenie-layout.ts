@@ -80,8 +80,9 @@ export class RefgenieLayout implements TargetLayout {
   }
 
   async settle(asset: RemoteAsset): Promise<void> {
-    if (this.form === 'archive') return
     await this.#config.create(asset.server)
+    // The config names what is unpacked.
+    if (this.form === 'archive') return
     const { digest } = asset.genome
     const raw = await this.#config.read()
     const before = raw.genomes?.[digest]?.aliases ?? []

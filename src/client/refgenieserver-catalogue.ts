@@ -2,6 +2,7 @@
 import { discard, type Network, refusalOf } from '../transfer/network.ts'
 import { attributesIn, nameIn, notUnderstood } from './answer-shape.ts'
 import { genomesIn, matches } from './listed-genomes.ts'
+import { ParentDigests } from './parent-digests.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName, ListedAsset, ListQuery, ServerCatalogue } from './server-catalogue.ts'
 import { orMissing, ServerGenomes } from './server-genomes.ts'
@@ -13,6 +14,7 @@ export class RefgenieserverCatalogue implements ServerCatalogue {
   readonly #network: Network
   readonly #names: ServerNames
   readonly #genomes: ServerGenomes
+  readonly #parents: ParentDigests
   #listed: Promise<ListedAsset[]> | undefined
 
   constructor(server: string, network: Network) {
@@ -20,6 +22,7 @@ export class RefgenieserverCatalogue implements ServerCatalogue {
     this.#network = network
     this.#names = new ServerNames(server, network)
     this.#genomes = new ServerGenomes(server, network, this.#names)
+    this.#parents = new ParentDigests(server, network)
   }
 
   async asset(name: AssetName): Promise<RemoteAsset> {
@@ -38,6 +41,7 @@ export class RefgenieserverCatalogue implements ServerCatalogue {
       asset: { name: name.asset, defaultTag },
       tag,
       attributes,
+      parentDigests: await this.#parents.of(attributes.asset_parents ?? []),
       archive: {
         md5: attributes.archive_digest as string,
         size: await archiveSize(this.#network, archiveUrl),

@@ -1,5 +1,6 @@
 /** Changes a few values below `genomes` of a config and leaves the rest of its text alone. */
 import type { Document, Pair, YAMLMap } from 'yaml'
+import { byCodePoint } from '../domain/text-order.ts'
 import { formatGenomeConfig } from './write-genome-config.ts'
 import { yamlDocuments } from './yaml-libraries.ts'
 
@@ -28,8 +29,8 @@ export function changedGenomes(text: string, changes: readonly GenomeChange[]): 
 }
 
 function put(map: YAMLMap, [key = '', ...rest]: readonly string[], value: unknown): void {
-  const { isMap, isScalar } = yamlDocuments()
-  const there = map.items.find(pair => isScalar(pair.key) && pair.key.value === key)
+  const { isMap } = yamlDocuments()
+  const there = map.items.find(pair => nameOf(pair) === key)
   // `{}` on one line would keep all that comes into it on that line.
   map.flow = false
   if (rest.length > 0 && isMap(there?.value)) {
@@ -40,8 +41,22 @@ function put(map: YAMLMap, [key = '', ...rest]: readonly string[], value: unknow
     key,
     rest.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
   )
-  if (there === undefined) map.items.push(made)
-  else there.value = made.value
+  if (there !== undefined) there.value = made.value
+  // The Python tools order keys: a new one goes where they would put it.
+  else map.items.splice(placeFor(map, key), 0, made)
+}
+
+function placeFor({ items }: YAMLMap, key: string): number {
+  const later = items.findIndex(pair => byCodePoint(nameOf(pair), key) > 0)
+  const isOrdered = items.every((pair, i) => {
+    const before = items[i - 1]
+    return before === undefined || byCodePoint(nameOf(before), nameOf(pair)) < 0
+  })
+  return later === -1 || !isOrdered ? items.length : later
+}
+
+function nameOf({ key }: Pair): string {
+  return String(key)
 }
 
 /** A key with its value, quoted where the Python tools would take a text for something else. */

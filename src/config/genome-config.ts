@@ -39,7 +39,7 @@ export interface GenomeConfig {
 }
 
 /** What refgenconf falls back to when a config names no server. */
-const DEFAULT_SERVER = 'http://refgenomes.databio.org'
+export const DEFAULT_SERVER = 'http://refgenomes.databio.org'
 
 /**
  * Reads and checks a genome config; the file is never written.

@@ -59,6 +59,7 @@ export type ErrorCode =
   | 'unknown-manifest'
   | 'manifests-off'
   | 'unknown-parts'
+  | 'bundle-refused'
   | 'dataset-refused'
   | 'dataset-missing'
   | 'dataset-damaged'

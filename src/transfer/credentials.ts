@@ -46,7 +46,7 @@ interface NetrcEntry {
 function netrcEntries(text: string): Map<string, NetrcEntry> {
   const entries = new Map<string, NetrcEntry>()
   const words = text
-    .replace(/^\s*macdef\s[\s\S]*?(?:\n\s*\n|$)/gm, '\n')
+    .replace(/^\s*macdef\s[\s\S]*?(?:\n\s*\n|(?![\s\S]))/gm, '\n')
     .replace(/^\s*#.*$/gm, '')
     .match(/"(?:[^"\\]|\\.)*"|\S+/g)
   const rest = (words ?? []).values()

@@ -77,7 +77,11 @@ export class FileHasher {
 
   #started(): Worker {
     clearTimeout(this.#idle)
-    if (this.#worker !== undefined) return this.#worker
+    if (this.#worker !== undefined) {
+      // Whoever waits for a digest waits for it, also when nothing else goes on.
+      this.#worker.ref()
+      return this.#worker
+    }
     // The same extension as this file: TypeScript in tests, JavaScript when built.
     const file = new URL(`./hash-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
     const worker = new Worker(file)

@@ -3,7 +3,8 @@ import { RemoteFailed, type RemoteFault } from '../domain/transfer-errors.ts'
 
 const BY_CODE: Readonly<Record<string, RemoteFault>> = {
   ENOTFOUND: 'dns',
-  EAI_AGAIN: 'dns',
+  // A name server that does not answer now: it may later.
+  EAI_AGAIN: 'connect',
   ECONNREFUSED: 'connect',
   EHOSTUNREACH: 'connect',
   ENETUNREACH: 'connect',

@@ -55,6 +55,8 @@ export interface NetworkAnswer {
 }
 
 const MOST_REDIRECTS = 5
+// Somebody waits for the answer: after some seconds it is time to say that there is none.
+const MOST_RETRIES = 4
 // A catalogue of 20,000 archives has 10 MB; an index of a million files 300 MB.
 const MOST_TEXT = 512 * 1024 * 1024
 
@@ -122,7 +124,7 @@ export class Network {
 
   /** Work that is done again after a pause while what failed may pass. */
   async again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let attempt = 0; attempt < this.retries; attempt += 1) {
+    for (let attempt = 0; attempt < Math.min(this.retries, MOST_RETRIES); attempt += 1) {
       try {
         return await work()
       } catch (error) {
@@ -180,7 +182,7 @@ export async function refusalOf(answer: NetworkAnswer): Promise<RemoteFailed> {
 /** True when another attempt may have another end. */
 export function mayPass(error: unknown): error is RemoteFailed {
   if (!(error instanceof RemoteFailed)) return false
-  return !['denied', 'not-found', 'gone', 'tls', 'answer'].includes(error.fault)
+  return !['dns', 'denied', 'not-found', 'gone', 'tls', 'proxy', 'answer'].includes(error.fault)
 }
 
 /** Throws away the rest of an answer, so that its connection is free again or closed. */

@@ -152,10 +152,10 @@ class PartFetcher {
   /** Bytes of the next request of a connection: no more than its share of what is left. */
   #runLength({ rate, wait }: Worker): number {
     const { parts, options } = this.#order
-    if (rate === 0 && options.race !== true) return FIRST_RUN
+    const { jobs = DEFAULT_JOBS, race = false } = options
     const left = (parts.length - this.#next) * partLength(parts[this.#next])
-    const share = left / (2 * (options.jobs ?? DEFAULT_JOBS))
-    return Math.min(MOST_RUN, share, rate * wait * WAIT_SHARE)
+    if (rate === 0 && !race) return Math.min(FIRST_RUN, left / jobs)
+    return Math.min(MOST_RUN, left / (2 * jobs), rate * wait * WAIT_SHARE)
   }
 
   /** Fetches the parts of a connection, however often it breaks off. */

@@ -113,8 +113,10 @@ export class Place {
   async #mustBeTheSame(answer: NetworkAnswer): Promise<void> {
     const { etag } = answer.headers
     if (etag === undefined || etag.startsWith('W/')) return
-    this.#etag ??= etag
-    if (this.#etag === etag) return
+    const before = this.#etag
+    this.#etag = etag
+    if (before === undefined || before === etag) return
+    // The new one counts from now on: which of the two was the right one, the digests tell.
     answer.body.on('error', () => {}).destroy()
     throw new RemoteFailed('server-error', `${this.name} has changed while it was fetched`)
   }

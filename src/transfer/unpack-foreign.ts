@@ -4,20 +4,16 @@
  * Where the disk has room for it, the archive is fetched into a file first, which a later run goes on with. Else it is unpacked as it
  * comes, part after part, and a run that is broken off begins anew.
  */
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { StorageWriteFailed } from '../domain/errors.ts'
-import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { downloadFile } from './download-file.ts'
 import { extractTar } from './extract-tar.ts'
 import { hashFile } from './hash-file.ts'
-import { fetchInOrder } from './ordered-parts.ts'
 import type { RemoteFile } from './remote-file.ts'
 import type { TransferOptions, TransferSummary } from './transfer-options.ts'
+import { unpackStream } from './unpack-stream.ts'
 
 /** What is unpacked. */
 export interface ForeignOrder {
@@ -32,7 +28,7 @@ const UNPACKED = 4
 
 /** See the head of this file. Throws as {@link unpackArchive}. */
 export async function unpackForeign(order: ForeignOrder): Promise<TransferSummary> {
-  return (await hasRoom(order)) ? throughFile(order) : asItComes(order)
+  return (await hasRoom(order)) ? throughFile(order) : unpackStream(order)
 }
 
 async function hasRoom({ folder, file }: ForeignOrder): Promise<boolean> {
@@ -75,45 +71,4 @@ async function fetched(
   if (!isSame) return downloadFile(file, archive, options)
   options.onEvent?.({ event: 'resumed', subject: file.subject, bytes: file.size })
   return { received: 0, resumed: file.size, retried: 0 }
-}
-
-async function asItComes({ file, folder, options, only }: ForeignOrder): Promise<TransferSummary> {
-  await rm(folder, { recursive: true, force: true })
-  const { md5, sha256 } = file.digests
-  const { subject } = file
-  const hash = createHash(sha256 === undefined ? 'md5' : 'sha256')
-  const packed = new PassThrough({ highWaterMark: 1024 * 1024 })
-  const stop = new AbortController()
-  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])])
-  const fed = fetchInOrder(file, { ...options, signal }, async bytes => {
-    hash.update(bytes)
-    // The bytes belong to somebody else soon.
-    if (!packed.write(Buffer.from(bytes))) await drained(packed)
-  })
-  fed.then(
-    () => packed.end(),
-    error => packed.destroy(error),
-  )
-  const extracted = extractTar(packed, { folder, only, subject })
-  extracted.catch(error => stop.abort(error))
-  try {
-    const [cost] = await Promise.all([fed, extracted])
-    const actual = hash.digest('hex')
-    const expected = sha256 ?? md5
-    if (actual === expected) return { ...cost, resumed: 0 }
-    const reason = `what arrived has the digest ${actual}, not ${expected}`
-    throw new DigestMismatch(`${subject} is damaged: ${reason}`)
-  } catch (error) {
-    await Promise.allSettled([fed, extracted])
-    await rm(folder, { recursive: true, force: true })
-    throw error
-  }
-}
-
-/** Waits until there is room again; a stream that ends before throws why. */
-async function drained(stream: PassThrough): Promise<void> {
-  const room = new Promise<void>(go => {
-    stream.once('drain', go)
-  })
-  await Promise.race([room, finished(stream, { readable: false })])
 }

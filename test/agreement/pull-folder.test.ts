@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { load } from 'js-yaml'
 import t, { type Test } from 'tap'
+import { findLocal } from '../../src/client/find-local.ts'
+import { listLocal } from '../../src/client/local-assets.ts'
 import { openTarget } from '../../src/client/open-target.ts'
 import type { Fill } from '../../src/client/pull-target.ts'
 import type { RemoteAsset } from '../../src/client/remote-asset.ts'
+import { verifyLocal } from '../../src/client/verify-local.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
@@ -126,6 +129,10 @@ t.test('a folder that we fill is the one that refgenie pull fills', async t => {
     const plain = (text: string, home: string) => text.replaceAll(home, 'HOME')
     t.equal(plain(here.stdout, ours.home), plain(there.stdout, theirs.home), args.join(' '))
   }
+  for (const path of ['t7/fasta.fai:v2', 't7/bowtie2_index.bowtie2_index', 'lambda/fasta.fasta']) {
+    const found = await findLocal({ folder: theirs.home }, path)
+    t.equal(`${found.path}\n`, (await theirs.refgenie('seek', path)).stdout)
+  }
   const { stdout } = await ours.refgenie('seek', 't7/fasta.fasta:v2')
   t.ok((await stat(stdout.trim())).size > 0, 'the file that is found is there')
 })
@@ -157,6 +164,15 @@ t.test(
       path: join(home, 'data', LAMBDA, 'fasta/default'),
       action: 'current',
     })
+    // Whoever has placed them: with a record, and with the digest of the config.
+    await rm(join(home, 'data/.refdepot/records', LAMBDA), { recursive: true, force: true })
+    for (const here of await listLocal({ config })) {
+      const { comparison, problems } = await verifyLocal(here, { deep: true })
+      t.same([comparison, problems], ['asset-digest', []], here.registryPath)
+    }
+    await writeFile(join(home, 'data', LAMBDA, 'fasta/default', `${LAMBDA}.fa`), 'damaged')
+    const damaged = (await listLocal({ config })).find(each => each.genome === LAMBDA)
+    t.equal(damaged && (await verifyLocal(damaged, { deep: true })).problems[0]?.kind, 'damaged')
     const all = await refgenie('remove', '-f', 't7/fasta:default')
     t.equal(all.code, 0, all.stderr)
     t.equal(await target.find(fasta.asset), undefined)

@@ -184,8 +184,14 @@ t.test('two assets of one place are refused before anything is fetched', async t
   const strange = remoteAsset({ name: 'fasta__v2' })
   t.throws(() => target.mustDiffer([remoteAsset({ tag: 'v2' }), strange]), { code: 'pull-refused' })
   t.doesNotThrow(() => target.mustDiffer([lower, lower, remoteAsset({ asked: 'enterophage' })]))
-  const other = remoteAsset({ genome: { digest: 'd'.repeat(48) } })
-  t.throws(() => target.mustDiffer([lower, other]), { code: 'pull-refused' })
+  const digest = 'd'.repeat(48)
+  const other = remoteAsset({ genome: { digest }, name: 'index' })
+  t.throws(() => target.mustDiffer([lower, other]), {
+    code: 'pull-refused',
+    message: `t7 is the genome ${GENOME} for one asset and ${digest} for another`,
+  })
+  const newer = remoteAsset({ archive: { md5: 'b'.repeat(32) } })
+  t.throws(() => target.mustDiffer([lower, newer]), { code: 'pull-refused' })
 })
 
 t.test('names that lead out of the folder are refused', async t => {

@@ -8,7 +8,7 @@ import { filledWith, GENOME, remoteAsset } from '../support/remote-asset.ts'
 const never = async () => {
   throw new Error('filled although nothing was to be fetched')
 }
-const OTHER = 'd'.repeat(48)
+const OTHER = '1'.repeat(48)
 const PARENT = `${GENOME}/fasta:default`
 
 t.test(
@@ -35,8 +35,8 @@ genomes:
         tags:
           default:
             asset_digest: ${remoteAsset().attributes.asset_digest}
-            asset_path: fasta
             asset_parents: []
+            asset_path: fasta
             seek_keys:
               dir: .
               fai: ${GENOME}.fa.fai
@@ -241,13 +241,31 @@ t.test(
   },
 )
 
+t.test('assets of a new genome that come at the same time all get their links', async t => {
+  const folder = t.testdir({})
+  const names = Array.from({ length: 12 }, (_, i) => `asset${i}`)
+  await Promise.all(
+    names.map(async (name, i) => {
+      const target = await openTarget({ folder, layout: 'refgenie' })
+      const md5 = i.toString(16).repeat(32).slice(0, 32)
+      await target.place(remoteAsset({ name, archive: { md5 } }), filledWith())
+    }),
+  )
+  const [genome] = (await readGenomeConfig(join(folder, 'genome_config.yaml'))).genomes
+  t.same([...(genome?.assets.keys() ?? [])].sort(), names.toSorted())
+  for (const name of names) {
+    t.equal(await readFile(join(folder, 'alias/t7', name, 'default/t7.fa'), 'utf8'), '>t7\nACGT\n')
+  }
+})
+
 t.test('an archive in a genome folder is no asset of its config', async t => {
   const folder = t.testdir({})
   const target = await openTarget({ folder, layout: 'refgenie' }, { archive: true })
   const { path } = await target.place(remoteAsset(), staging => writeFile(staging, 'archive'))
   t.equal(path, join(folder, 'data', GENOME, 'fasta/fasta__default.tgz'))
   t.equal(await target.find(remoteAsset()), path)
-  t.same(await readdir(folder), ['data'])
+  t.same((await readdir(folder)).sort(), ['alias', 'data', 'genome_config.yaml'])
+  t.same((await readGenomeConfig(join(folder, 'genome_config.yaml'))).genomes, [])
 })
 
 t.test('the genome folder may stand in a variable', async t => {

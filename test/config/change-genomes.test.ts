@@ -51,14 +51,15 @@ t.test('what the Python tools would take for a number, a date or a word gets quo
     path: ['abc', value],
     value,
   }))
-  t.match(changedGenomes('genomes: {}\n', changes).split('\n').slice(2, -1), [
-    /'1\.10'/,
-    /'2020-01-01'/,
-    /'on'/,
-    /'1e3'/,
-    /'null'/,
-    /'~'/,
-    /^ {4}plain: plain$/,
+  const lines = changedGenomes('genomes: {}\n', changes).split('\n')
+  t.same(lines.slice(2, -1), [
+    "    '1.10': '1.10'",
+    "    '1e3': '1e3'",
+    "    '2020-01-01': '2020-01-01'",
+    "    'null': 'null'",
+    "    'on': 'on'",
+    '    plain: plain',
+    "    '~': '~'",
   ])
 })
 
@@ -75,6 +76,19 @@ t.test(
     ]) {
       t.equal(changedGenomes(text, [{ path: ['abc', 'aliases'], value: ['t7'] }]), made, text)
     }
+  },
+)
+
+t.test(
+  'a new key goes where the Python tools would put it, in a map that they have ordered',
+  async t => {
+    const change = [{ path: ['b'], value: {} }]
+    t.equal(
+      changedGenomes('genomes:\n  a: {}\n  c: {}\n', change),
+      'genomes:\n  a: {}\n  b: {}\n  c: {}\n',
+    )
+    const mine = 'genomes:\n  d: {}\n  c: {}\n'
+    t.equal(changedGenomes(mine, change), `${mine}  b: {}\n`)
   },
 )
 

@@ -15,7 +15,9 @@ export interface Finished {
 /** Runs a command to its end. */
 export function runCli(args: readonly string[], env: Record<string, string> = {}, main = MAIN) {
   return new Promise<Finished>(done => {
-    const options = { env: { ...process.env, REFGENIE: '', ...env } }
+    const options = {
+      env: { ...process.env, REFGENIE: '', REFDEPOT_CLIENT_CONFIG: '/nowhere/config.yaml', ...env },
+    }
     execFile(
       process.execPath,
       [...process.execArgv, main, ...args],

@@ -31,7 +31,11 @@ export async function runHere(
   const before = { ...process.env }
   const { isTTY } = process.stderr
   process.stderr.isTTY = terminal
-  Object.assign(process.env, { REFGENIE: '', ...env })
+  Object.assign(process.env, {
+    REFGENIE: '',
+    REFDEPOT_CLIENT_CONFIG: '/nowhere/config.yaml',
+    ...env,
+  })
   try {
     const code = await outputs.run(output, () => runProgram(args, { name: 'refdepot' }))
     return { code, ...output }

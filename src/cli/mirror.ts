@@ -1,0 +1,92 @@
+/** `refdepot mirror`: keeps an archive folder that has what another server has. */
+import { type MirrorEvent, type MirrorSummary, mirrorServer } from '../client/mirror.ts'
+import { SettingInvalid } from '../config/config-error.ts'
+import { formatSize } from '../domain/human-size.ts'
+import type { TransferOptions } from '../transfer/transfer-options.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { type NetworkFlags, networkOf, numberOf, serverAddress } from './network-flags.ts'
+
+/** Flags of `mirror`. */
+export interface MirrorFlags extends Omit<NetworkFlags, 'server'> {
+  readonly from: string
+  readonly output: string
+  readonly genome?: string
+  readonly asset?: string
+  readonly delete?: boolean
+  readonly includeRestricted?: boolean
+  readonly jobs?: string
+  readonly quiet?: boolean
+  readonly json?: boolean
+}
+
+/** Mirrors a server. */
+export async function runMirror(flags: MirrorFlags): Promise<number> {
+  const server = serverAddress('--from', flags.from)
+  if (flags.output === '') throw new SettingInvalid('--output', '', 'a folder')
+  const network = await networkOf({ ...flags, server: [server] }, process.env)
+  const jobs = numberOf('--jobs', flags.jobs, 1, 64)
+  const transfer: TransferOptions = { network, ...(jobs !== undefined && { jobs }) }
+  try {
+    const summary = await mirrorServer(server, flags.output, {
+      transfer,
+      ...(flags.genome !== undefined && { genome: flags.genome }),
+      ...(flags.asset !== undefined && { asset: flags.asset }),
+      includeRestricted: flags.includeRestricted === true,
+      deletes: flags.delete === true,
+      onEvent: eventTeller(flags),
+    })
+    tellSummary(flags, summary)
+    return exitOf(summary)
+  } finally {
+    await network.close()
+  }
+}
+
+/** Something failed and something did not: 6. Nothing did not: what the first failure ends in. */
+function exitOf({ failures, fetched, current }: MirrorSummary): number {
+  if (failures.length === 0) return EXIT.ok
+  return fetched + current > 0 ? EXIT.partial : exitCodeOf(failures[0])
+}
+
+const NOTES: Partial<Record<MirrorEvent['event'], string>> = {
+  restricted: ' must not be passed on (redistribute: no); --include-restricted takes it',
+  vanished: ' is not there any more, and stays here; --delete removes it',
+}
+
+function eventTeller({ json, quiet }: MirrorFlags): (event: MirrorEvent) => void {
+  return event => {
+    if (event.event === 'failed') {
+      const error = event.error.message
+      if (json === true) say({ ...event, error })
+      process.stderr.write(`failed    ${event.registryPath}: ${error}\n`)
+    } else if (json === true) {
+      say(event)
+    } else if (quiet !== true && event.event !== 'current') {
+      const note = NOTES[event.event] ?? (event.bytes > 0 ? ` (${formatSize(event.bytes)})` : '')
+      process.stdout.write(`${event.event.padEnd(10)}${event.registryPath}${note}\n`)
+    }
+  }
+}
+
+function tellSummary({ json, quiet }: MirrorFlags, summary: MirrorSummary): void {
+  const { failures, ...counts } = summary
+  if (json === true) {
+    say({ event: 'summary', ...counts, failed: failures.length })
+    return
+  }
+  if (quiet === true) return
+  const { fetched, current, restricted, vanished, removed, received } = summary
+  const parts = [
+    `${fetched} fetched (${formatSize(received)})`,
+    `${current} there already`,
+    ...(restricted > 0 ? [`${restricted} restricted`] : []),
+    ...(vanished > 0 ? [`${vanished} vanished there`] : []),
+    ...(removed > 0 ? [`${removed} removed`] : []),
+    ...(failures.length > 0 ? [`${failures.length} failed`] : []),
+  ]
+  process.stdout.write(`${parts.join(', ')}\n`)
+}
+
+function say(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}

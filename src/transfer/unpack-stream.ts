@@ -1,0 +1,67 @@
+/** Unpacks an archive of another tool without keeping it: where the disk has no room for both. */
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { PassThrough } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { RefdepotError } from '../domain/errors.ts'
+import { DigestMismatch } from '../domain/transfer-errors.ts'
+import { extractTar } from './extract-tar.ts'
+import { fetchInOrder } from './ordered-parts.ts'
+import type { TransferSummary } from './transfer-options.ts'
+import type { ForeignOrder } from './unpack-foreign.ts'
+
+/**
+ * Unpacks an archive as it comes, compares it as a whole, and leaves nothing of it when it is wrong.
+ *
+ * @throws as {@link unpackArchive}
+ */
+export async function unpackStream({
+  file,
+  folder,
+  options,
+  only,
+}: ForeignOrder): Promise<TransferSummary> {
+  await rm(folder, { recursive: true, force: true })
+  const { md5, sha256 } = file.digests
+  const { subject } = file
+  const hash = createHash(sha256 === undefined ? 'md5' : 'sha256')
+  const packed = new PassThrough({ highWaterMark: 1024 * 1024 })
+  // Who reads it learns of the error from the promise.
+  packed.on('error', () => {})
+  const stop = new AbortController()
+  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])])
+  const fed = fetchInOrder(file, { ...options, signal }, async bytes => {
+    hash.update(bytes)
+    // The bytes belong to somebody else soon.
+    if (!packed.write(Buffer.from(bytes))) await drained(packed)
+  })
+  fed.then(
+    () => packed.end(),
+    error => packed.destroy(error),
+  )
+  const extracted = extractTar(packed, { folder, only, subject })
+  extracted.catch(error => stop.abort(error))
+  try {
+    const [cost] = await Promise.all([fed, extracted])
+    const actual = hash.digest('hex')
+    const expected = sha256 ?? md5
+    if (actual === expected) return { ...cost, resumed: 0 }
+    const reason = `what arrived has the digest ${actual}, not ${expected}`
+    throw new DigestMismatch(`${subject} is damaged: ${reason}`)
+  } catch (error) {
+    const [, unpacked] = await Promise.allSettled([fed, extracted])
+    await rm(folder, { recursive: true, force: true })
+    options.signal?.throwIfAborted()
+    // What cannot be unpacked breaks the feeding, too, and that may end first: only who unpacks knows what it was.
+    if (error instanceof RefdepotError || unpacked.status === 'fulfilled') throw error
+    throw unpacked.reason
+  }
+}
+
+/** Waits until there is room again; a stream that ends before throws why. */
+async function drained(stream: PassThrough): Promise<void> {
+  const room = new Promise<void>(go => {
+    stream.once('drain', go)
+  })
+  await Promise.race([room, finished(stream, { readable: false })])
+}
