@@ -7,6 +7,7 @@ import { PullRefused } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
 import { type LockOwner, withArchiveLock } from './archive-lock.ts'
 import { filesOfFolder, lacksOf } from './folder-files.ts'
+import { parentLink } from './parent-link.ts'
 import { HIDDEN_FOLDER, type PlacedRecord, readRecord, writeRecord } from './placed-record.ts'
 import { askedGenome, mustBePlain } from './plain-names.ts'
 import type { Fill, Placed, PullTarget } from './pull-target.ts'
@@ -64,6 +65,10 @@ export class AssetTarget implements PullTarget {
     throw new PullRefused(
       `${this.#pathOf(asset)} is there already and is not the ${asset.registryPath} of ${asset.server}; keep it and pull elsewhere, or replace it with --force`,
     )
+  }
+
+  linkOutside(asset: RemoteAsset, path: string, target: string): string | undefined {
+    return parentLink(this.#layout, asset, path, target)
   }
 
   async place(asset: RemoteAsset, fill: Fill): Promise<Placed> {
