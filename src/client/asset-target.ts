@@ -72,12 +72,12 @@ export class AssetTarget implements PullTarget {
   }
 
   async place(asset: RemoteAsset, fill: Fill): Promise<Placed> {
+    const { force, onWaiting, signal } = this.#options
+    const there = force === true ? undefined : await this.find(asset)
+    if (there !== undefined) return { path: there, action: 'current' }
     await this.mustAccept(asset)
     const path = this.#pathOf(asset)
-    const { force, onWaiting, signal } = this.#options
     const before = await this.#record(asset)
-    if (force !== true && (await this.#standing(asset)) === 'current')
-      return { path, action: 'current' }
     const staging = await this.#stagingFolder(asset)
     const waiting = {
       ...(onWaiting && { onWaiting: (owner: LockOwner) => onWaiting(asset, owner) }),
