@@ -5,6 +5,7 @@
 import { RefdepotError } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import type { Network } from '../transfer/network.ts'
+import { DEFAULT_JOBS } from '../transfer/part-fetcher.ts'
 import type { TransferOptions, TransferSummary } from '../transfer/transfer-options.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { fetchAsset } from './fetch-asset.ts'
@@ -36,7 +37,6 @@ export interface PullOptions {
 
 // A connection more is worth it from here on.
 const BYTES_A_CONNECTION = 4 * 1024 * 1024
-export const DEFAULT_JOBS = 8
 
 /**
  * Pulls assets that were found before.
