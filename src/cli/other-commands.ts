@@ -8,6 +8,9 @@ import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { localCommands } from './local-commands.ts'
+
+import { lockCommands } from './lock-commands.ts'
+import { mirrorCommand } from './mirror-commands.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { mirrorCommand } from './mirror-commands.ts'
 import { releaseCommands } from './release-commands.ts'
@@ -22,6 +25,7 @@ export function otherCommands(program: Command, settle: Settle): void {
   accessCommands(program, settle)
   storeCommands(program, settle)
   mirrorCommand(program, settle)
+  lockCommands(program, settle)
   bundleCommands(program, settle)
   releaseCommands(program, settle)
   manifestCommands(program, settle)
