@@ -2,7 +2,7 @@
 import type { Argument, Command, Option } from 'commander'
 
 /** What may stand in the place of a value. */
-export type ValueKind = 'words' | 'file' | 'folder' | 'registry-path' | 'other'
+type ValueKind = 'words' | 'file' | 'folder' | 'registry-path' | 'other'
 
 /** Value of an option, or an argument. */
 export interface ValueNode {
