@@ -11,9 +11,7 @@ import { datasetCommands } from './dataset-commands.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { GROUPS } from './help-groups.ts'
 import { localCommands } from './local-commands.ts'
-
 import { lockCommands } from './lock-commands.ts'
-import { mirrorCommand } from './mirror-commands.ts'
 import { manifestCommands } from './manifest-commands.ts'
 import { mirrorCommand } from './mirror-commands.ts'
 import { releaseCommands } from './release-commands.ts'
@@ -27,13 +25,13 @@ export function otherCommands(program: Command, settle: Settle): void {
   clientCommands(program, settle)
   localCommands(program, settle)
   manifestCommands(program, settle)
+  lockCommands(program, settle)
   doctorCommand(program, settle)
   program.commandsGroup(GROUPS.archives)
   archiveCommands(program, settle)
   program.commandsGroup(GROUPS.stores)
   storeCommands(program, settle)
   mirrorCommand(program, settle)
-  lockCommands(program, settle)
   bundleCommands(program, settle)
   releaseCommands(program, settle)
   program.commandsGroup(GROUPS.server)

@@ -159,6 +159,10 @@ class LockedTarget implements PullTarget {
     this.#target.mustDiffer(assets)
   }
 
+  linkOutside(asset: RemoteAsset, path: string, target: string): string | undefined {
+    return this.#target.linkOutside(asset, path, target)
+  }
+
   place(asset: RemoteAsset, fill: Fill): Promise<Placed> {
     return this.#target.place(asset, async (staging, note) => {
       await fill(staging, () => {})
