@@ -13,14 +13,14 @@ export function clientCommands(program: Command, settle: Settle): void {
   pullCommand(program).action((names: string[], flags: PullFlags) =>
     settle(import('./pull.ts').then(({ runPull }) => runPull(names, flags))),
   )
-  networkFlags(serverFlag(program.command('ls')))
-    .description('list what servers have')
+  withPlaces(program.command('ls'))
+    .description('list what servers have, or what is in a folder')
     .argument('[PATH...]', 'genome, genome/asset or genome/asset:tag; everything without')
     .option('--json', 'as JSON')
     .action((paths: string[], flags: LsFlags) =>
       settle(listing().then(({ runLs }) => runLs(paths, flags))),
     )
-  networkFlags(serverFlag(program.command('search')))
+  withPlaces(program.command('search'))
     .description('find assets by words of names, aliases, digests and descriptions')
     .argument('<WORD...>', 'all of them must occur')
     .option('--json', 'as JSON')
@@ -37,6 +37,13 @@ export function clientCommands(program: Command, settle: Settle): void {
     .action((name: string, flags: UrlFlags) =>
       settle(import('./url.ts').then(({ runUrl }) => runUrl(name, flags))),
     )
+}
+
+/** A command on servers, or on a folder in their place. */
+function withPlaces(command: Command): Command {
+  return networkFlags(serverFlag(command))
+    .option('-c, --config <FILE>', 'genome config: what is here, not what servers have')
+    .option('-o, --output <DIR>', 'folder that assets were pulled into: what is here')
 }
 
 const PULL_EXAMPLES = `

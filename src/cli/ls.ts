@@ -1,45 +1,120 @@
-/** `refdepot ls` and `search`: what servers have. */
+/** `refdepot ls` and `search`: what servers have, and what is here. */
+import { type LocalAsset, listLocal } from '../client/local-assets.ts'
 import { RemoteCatalogue } from '../client/remote-catalogue.ts'
 import type { ListedAsset, ListQuery } from '../client/server-catalogue.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatRegistryPath, parseRegistryPath } from '../domain/registry-path.ts'
 import { byCodePoint } from '../domain/text-order.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
+import { type LocalFlags, localPlaceOf } from './local-place.ts'
 import { type NetworkFlags, networkOf, serversOf } from './network-flags.ts'
 import { tableText } from './table.ts'
 
 /** Flags of `ls` and `search`. */
-export interface LsFlags extends NetworkFlags {
+export interface LsFlags extends NetworkFlags, LocalFlags {
   readonly json?: boolean
 }
 
 const COLUMNS = ['Asset', 'Size', 'Digest', 'Description']
 
-/** Lists everything, or genomes, assets and tags by their registry paths. */
-export async function runLs(paths: readonly string[], flags: LsFlags): Promise<number> {
+/** Lists everything, or genomes, assets and tags by their registry paths: what is in a folder with `-c` or `-o`, else what servers have. */
+export async function runLs(paths: readonly string[], given: LsFlags): Promise<number> {
   const queries = paths.length === 0 ? [{}] : paths.map(queryOf)
-  return withCatalogue(flags, async catalogue => {
+  if (isLocal(given))
+    return showLocal(given, listed => queries.some(query => isMeant(listed, query)))
+  return withCatalogue(given, async catalogue => {
     const found: ListedAsset[] = []
     for (const query of queries) found.push(...(await matching(catalogue, query)))
-    show(found, flags)
+    show(found, given)
     return EXIT.ok
   })
 }
 
 /** Lists what has all of these words; nothing at all is exit code 3. */
-export async function runSearch(words: readonly string[], flags: LsFlags): Promise<number> {
-  return withCatalogue(flags, async catalogue => {
-    const found = await matching(catalogue, { words: words.join(' ') })
-    show(found, flags)
-    if (found.length > 0) return EXIT.ok
-    process.stderr.write(`nothing has ${words.join(' and ')}\n`)
-    return EXIT.notFound
+export async function runSearch(words: readonly string[], given: LsFlags): Promise<number> {
+  const text = words.join(' ')
+  if (isLocal(given)) return showLocal(given, listed => hasWords(listed, text))
+  return withCatalogue(given, async catalogue => {
+    const found = await matching(catalogue, { words: text })
+    show(found, given)
+    return found.length > 0 ? EXIT.ok : nothing()
   })
 }
 
+/** A folder is meant when one is named, or when no server is but `$REFGENIE` names a config. */
+function isLocal(flags: LsFlags): boolean {
+  const named = flags.config ?? flags.output
+  if (named !== undefined && flags.server !== undefined) {
+    throw new SettingInvalid('--server', flags.server.join(' '), 'a server or a folder, not both')
+  }
+  if (named !== undefined || flags.server !== undefined) return named !== undefined
+  const { server } = withClientSettings(flags, process.env)
+  return server === undefined && (process.env.REFGENIE ?? '') !== ''
+}
+
+async function showLocal(
+  flags: LsFlags,
+  isWanted: (listed: LocalAsset) => boolean,
+): Promise<number> {
+  const found = (await listLocal(localPlaceOf(flags))).filter(isWanted)
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify(found.map(localRecordOf), null, 2)}\n`)
+  } else if (found.length > 0) {
+    const rows = found.map(listed => [listed.registryPath, stateOf(listed), listed.path])
+    process.stdout.write(tableText(['Asset', 'State', 'Path'], rows.sort(byFirst)))
+  }
+  return found.length > 0 ? EXIT.ok : nothing()
+}
+
+function nothing(): number {
+  process.stderr.write('nothing found\n')
+  return EXIT.notFound
+}
+
+function stateOf({ isThere, form }: LocalAsset): string {
+  return isThere ? form : 'missing'
+}
+
+function isMeant(listed: LocalAsset, { genome, asset, tag }: PathQuery): boolean {
+  const { aliases, genome: digest } = listed
+  if (genome !== undefined && digest !== genome && !aliases.includes(genome)) return false
+  return (asset ?? listed.asset) === listed.asset && (tag ?? listed.tag) === listed.tag
+}
+
+function hasWords(
+  { registryPath, aliases, genome, assetDigest, record }: LocalAsset,
+  text: string,
+) {
+  const { description = '' } = record?.genome ?? {}
+  const texts = [registryPath, ...aliases, genome, assetDigest, record?.archive.md5, description]
+  const all = texts.join('\n').toLowerCase()
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every(word => all.includes(word))
+}
+
+function localRecordOf(listed: LocalAsset): object {
+  const { registryPath, genome, aliases, asset, tag, isDefault, path, assetDigest, record } = listed
+  return {
+    registry_path: registryPath,
+    genome: { digest: genome, aliases },
+    asset,
+    tag,
+    is_default: isDefault,
+    state: stateOf(listed),
+    path,
+    asset_digest: assetDigest ?? null,
+    archive: record === undefined ? null : record.archive,
+  }
+}
+
+type PathQuery = ListQuery & { readonly tag?: string }
+
 async function matching(
   catalogue: RemoteCatalogue,
-  { tag, ...query }: ListQuery & { readonly tag?: string },
+  { tag, ...query }: PathQuery,
 ): Promise<ListedAsset[]> {
   const found: ListedAsset[] = []
   for await (const listed of catalogue.list(query)) {
@@ -54,9 +129,10 @@ async function matching(
 }
 
 async function withCatalogue(
-  flags: NetworkFlags,
+  given: LsFlags,
   action: (catalogue: RemoteCatalogue) => Promise<number>,
 ): Promise<number> {
+  const flags = withClientSettings(given, process.env)
   const note = (text: string) => process.stderr.write(`${text}\n`)
   const network = await networkOf(flags, process.env, note)
   try {
@@ -68,7 +144,7 @@ async function withCatalogue(
 }
 
 /** What a path means in a list: `hg38` is a genome here, `hg38/fasta` an asset of it. */
-function queryOf(path: string): ListQuery & { readonly tag?: string } {
+function queryOf(path: string): PathQuery {
   const parsed = parseRegistryPath(path)
   if (parsed === undefined || parsed.seekKey !== undefined) {
     throw new SettingInvalid('the registry path', path, 'GENOME, GENOME/ASSET or GENOME/ASSET:TAG')
@@ -89,8 +165,12 @@ function show(found: readonly ListedAsset[], { json }: LsFlags): void {
       const { archive, description = '' } = listed
       return [pathOf(listed), archive.sizeText, archive.md5, oneLine(description)]
     })
-    .sort(([a = ''], [b = '']) => byCodePoint(a, b))
+    .sort(byFirst)
   if (rows.length > 0) process.stdout.write(tableText(COLUMNS, rows))
+}
+
+function byFirst([a = '']: readonly string[], [b = '']: readonly string[]): number {
+  return byCodePoint(a, b)
 }
 
 function recordOf(listed: ListedAsset): object {

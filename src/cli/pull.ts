@@ -8,6 +8,7 @@ import { findWanted, type PullItem } from '../client/wanted.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { PullRefused } from '../domain/transfer-errors.ts'
 import type { Network } from '../transfer/network.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { readManifest } from './manifest-source.ts'
 import {
@@ -40,7 +41,8 @@ export interface PullFlags extends NetworkFlags, PlaceFlags {
 const MOST_JOBS = 64
 
 /** Pulls what the names and flags ask for. */
-export async function runPull(names: readonly string[], flags: PullFlags): Promise<number> {
+export async function runPull(names: readonly string[], given: PullFlags): Promise<number> {
+  const flags = withClientSettings(given, process.env)
   const view = pullView({ json: flags.json === true, quiet: flags.quiet === true })
   const jobs = numberOf('--jobs', flags.jobs, 1, MOST_JOBS)
   mustFit(flags)

@@ -49,7 +49,7 @@ export function attributesIn(url: string, value: unknown, asset: string): RawTag
 }
 
 /** True for a path that stays in its folder. */
-export function isInside(path: string): boolean {
+function isInside(path: string): boolean {
   return (
     path !== '' && !path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..')
   )

@@ -79,7 +79,7 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
     await writeFile(own, text, { flag: 'wx' })
     for (let told = false; ; ) {
       options.signal?.throwIfAborted()
-      if (await linked(own, path)) return
+      if (await appeared(own, path, text)) return
       const there = await contentOf(path)
       // Gone meanwhile.
       if (there === '') continue
@@ -97,13 +97,21 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
   }
 }
 
-async function linked(own: string, path: string): Promise<boolean> {
+// File systems without links between files.
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+/** Gives the lock its name; false when another has it. */
+async function appeared(own: string, path: string, text: string): Promise<boolean> {
   try {
-    await link(own, path)
+    await link(own, path).catch(error => {
+      if (!NO_LINKS.includes(error.code)) throw error
+      return writeFile(path, text, { flag: 'wx' })
+    })
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // Over a network a request that is sent twice finds what it has done the first time.
+    return (await contentOf(path)) === text
   }
 }
 

@@ -1,32 +1,20 @@
 /** The catalogue of a refdepot: its own records tell sizes in bytes, both digests, and what `latest` means. */
 import { isMd5, isSha256 } from '../domain/digest.ts'
 import { discard, type Network, refusalOf } from '../transfer/network.ts'
-import { attributesIn, nameIn, namesIn, notUnderstood } from './answer-shape.ts'
+import { nameIn, namesIn, notUnderstood } from './answer-shape.ts'
+import {
+  attributesOf,
+  preparedKey,
+  prepareRecords,
+  recordPages,
+  type TagRecord,
+} from './depot-records.ts'
 import { ParentDigests } from './parent-digests.ts'
-import { archiveSize, attributesUrl, nameOf } from './refgenieserver-catalogue.ts'
+import { archiveSize, nameOf } from './refgenieserver-catalogue.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName, ListedAsset, ListQuery, ServerCatalogue } from './server-catalogue.ts'
 import { orMissing, ServerGenomes } from './server-genomes.ts'
 import { ServerNames } from './server-names.ts'
-
-/** What is read of a record of a tag; `openapi.json` has all of it. */
-interface TagRecord {
-  readonly genome: { readonly digest: string; readonly aliases: readonly string[] }
-  readonly asset: string
-  readonly tag: string
-  readonly is_default: boolean
-  readonly description: string | null
-  readonly asset_digest: string
-  readonly archive: {
-    readonly md5: string
-    readonly sha256: string | null
-    readonly size: string
-    readonly bytes: number | null
-  }
-}
-
-// The most that a server answers at once.
-const PAGE = 1000
 
 /** See the head of this file. */
 export class DepotCatalogue implements ServerCatalogue {
@@ -35,6 +23,7 @@ export class DepotCatalogue implements ServerCatalogue {
   readonly #names: ServerNames
   readonly #genomes: ServerGenomes
   readonly #parents: ParentDigests
+  #prepared = new Map<string, TagRecord>()
 
   constructor(server: string, network: Network) {
     this.server = server
@@ -44,30 +33,33 @@ export class DepotCatalogue implements ServerCatalogue {
     this.#parents = new ParentDigests(server, network)
   }
 
+  async prepare(names: readonly AssetName[]): Promise<void> {
+    const { server } = this
+    this.#prepared = await prepareRecords(names, {
+      server,
+      network: this.#network,
+      genomes: this.#genomes,
+      parents: this.#parents,
+    })
+  }
+
   async asset(name: AssetName): Promise<RemoteAsset> {
     const genome = await this.#genomes.genome(name.genome)
     const { digest } = genome
     const query = name.tag === undefined ? '' : `?tag=${encodeURIComponent(name.tag)}`
     const url = `${this.server}/${digest}/assets/${encodeURIComponent(name.asset)}${query}`
-    const record = await orMissing(this.#network.json<TagRecord>(url))
+    const record =
+      this.#taken(digest, name) ?? (await orMissing(this.#network.json<TagRecord>(url)))
     if (record === undefined) throw await this.#names.noAsset(digest, name)
     const tag = nameIn(url, record.tag)
-    const attributesAt = attributesUrl(this.server, digest, name.asset, tag)
-    const [answer, defaultTag] = await Promise.all([
-      this.#network.json<unknown>(attributesAt),
-      record.is_default ? tag : this.#genomes.defaultTag(digest, name.asset),
-    ])
-    const attributes = attributesIn(attributesAt, answer, name.asset)
-    if (attributes.archive_digest !== record.archive.md5) {
-      throw notUnderstood(url, 'another archive than before: it was just published anew; try again')
-    }
+    const attributes = attributesOf(url, record, name.asset)
     return {
       server: this.server,
       registryPath: `${name.genome}/${name.asset}:${tag}`,
       genome,
       asset: {
         name: name.asset,
-        defaultTag,
+        defaultTag: record.is_default ? tag : await this.#genomes.defaultTag(digest, name.asset),
         ...(typeof record.description === 'string' && { description: record.description }),
       },
       tag,
@@ -90,17 +82,13 @@ export class DepotCatalogue implements ServerCatalogue {
   async *list({ genome, asset, words = '' }: ListQuery): AsyncIterable<ListedAsset> {
     // A genome that is not there would be an empty list.
     if (genome !== undefined) await this.#genomes.genome(genome)
-    const query = new URLSearchParams({ limit: `${PAGE}` })
-    if (words.trim() !== '') query.set('q', words)
-    if (genome !== undefined) query.set('genome', genome)
-    if (asset !== undefined) query.set('asset', asset)
-    for (let offset = 0; ; offset += PAGE) {
-      query.set('offset', `${offset}`)
-      const url = `${this.server}/assets?${query}`
-      const page = await this.#network.json<{ items?: readonly TagRecord[]; total?: number }>(url)
-      if (!Array.isArray(page.items)) throw notUnderstood(url, 'no list of assets')
-      for (const record of page.items as readonly TagRecord[]) yield this.#listed(url, record)
-      if (offset + PAGE >= Number(page.total)) return
+    const filter = {
+      ...(words.trim() !== '' && { q: words }),
+      ...(genome !== undefined && { genome }),
+      ...(asset !== undefined && { asset }),
+    }
+    for await (const { items } of recordPages(this.server, this.#network, filter)) {
+      for (const record of items) yield this.#listed(record)
     }
   }
 
@@ -108,16 +96,23 @@ export class DepotCatalogue implements ServerCatalogue {
     return archiveUrlOf(this.server, archive.md5)
   }
 
+  /** A record that was prepared; it is used once, since there may be very many. */
+  #taken(digest: string, name: AssetName): TagRecord | undefined {
+    const key = preparedKey(name)
+    const record = this.#prepared.get(key)
+    this.#prepared.delete(key)
+    return record?.genome.digest === digest ? record : undefined
+  }
+
   async #archive({ md5, sha256, bytes }: TagRecord['archive']): Promise<RemoteAsset['archive']> {
     const url = archiveUrlOf(this.server, md5)
     const size = bytes ?? (await archiveSize(this.#network, url))
     if (!Number.isSafeInteger(size) || size < 1) throw notUnderstood(url, 'no size of the archive')
-    const head = await this.#head(`${url}/index`)
     return {
       md5,
       ...(isSha256(sha256 ?? '') && { sha256: sha256 as string }),
       size,
-      indexed: head !== undefined,
+      indexed: true,
       urls: [url],
     }
   }
@@ -141,7 +136,8 @@ export class DepotCatalogue implements ServerCatalogue {
     )
   }
 
-  #listed(url: string, record: TagRecord): ListedAsset {
+  #listed(record: TagRecord): ListedAsset {
+    const url = `${this.server}/assets`
     const { genome, asset, tag, is_default, description, asset_digest, archive } = record
     if (!isMd5(archive?.md5 ?? '')) throw notUnderstood(url, 'no digest of an archive')
     return {

@@ -8,6 +8,7 @@ import { orMissing } from './server-genomes.ts'
 export class ParentDigests {
   readonly #server: string
   readonly #network: Network
+  readonly #told = new Map<string, string>()
   readonly #known = new Map<string, Promise<string | undefined>>()
 
   constructor(server: string, network: Network) {
@@ -15,9 +16,16 @@ export class ParentDigests {
     this.#network = network
   }
 
+  /** Takes a digest that was told along with something else. */
+  note(path: string, digest: string): void {
+    this.#told.set(path, digest)
+  }
+
   /** Digest by registry path (`digest/asset:tag`), of those that the server knows. */
   async of(parents: readonly string[]): Promise<Record<string, string>> {
-    const digests = await Promise.all(parents.map(async path => [path, await this.#of(path)]))
+    const digests = await Promise.all(
+      parents.map(async path => [path, this.#told.get(path) ?? (await this.#of(path))]),
+    )
     return Object.fromEntries(digests.filter(([, digest]) => digest !== undefined))
   }
 

@@ -5,6 +5,7 @@
 import { RefdepotError } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import type { Network } from '../transfer/network.ts'
+import { DEFAULT_JOBS } from '../transfer/part-fetcher.ts'
 import type { TransferOptions, TransferSummary } from '../transfer/transfer-options.ts'
 import { ConnectionBudget } from './connection-budget.ts'
 import { fetchAsset } from './fetch-asset.ts'
@@ -36,7 +37,6 @@ export interface PullOptions {
 
 // A connection more is worth it from here on.
 const BYTES_A_CONNECTION = 4 * 1024 * 1024
-export const DEFAULT_JOBS = 8
 
 /**
  * Pulls assets that were found before.
@@ -122,7 +122,18 @@ class PullRun {
     const { archive = false } = this.#options
     const { registryPath: subject } = asset
     this.#tell({ event: 'begin', subject, bytes: asset.archive.size })
-    return fetchAsset(asset, staging, { archive, note, ...this.#transfer(asset) })
+    const outsideLink = (path: string, target: string) => this.#linked(asset, path, target)
+    return fetchAsset(asset, staging, { archive, note, outsideLink, ...this.#transfer(asset) })
+  }
+
+  /** A link to a file of another asset, as it leads here. */
+  #linked(asset: RemoteAsset, path: string, target: string): string | undefined {
+    const here = this.#options.target.linkOutside(asset, path, target)
+    if (here === undefined) {
+      const message = `${asset.registryPath}: ${path} is a link to ${target} at the server, and is left out`
+      this.#tell({ event: 'note', message })
+    }
+    return here
   }
 
   #transfer(asset: RemoteAsset): TransferOptions {

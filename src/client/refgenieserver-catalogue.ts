@@ -51,6 +51,9 @@ export class RefgenieserverCatalogue implements ServerCatalogue {
     }
   }
 
+  // There is no list with everything that is needed.
+  async prepare(): Promise<void> {}
+
   async named(digest: string): Promise<Required<AssetName> | undefined> {
     const found = (await this.#all()).find(
       ({ archive, assetDigest }) => archive.md5 === digest || assetDigest === digest,

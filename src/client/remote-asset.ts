@@ -31,7 +31,7 @@ export interface RemoteAsset {
     readonly sha256?: string
     /** Bytes. */
     readonly size: number
-    /** False for archives of other tools: no index, no hashes of parts. */
+    /** False where the server has no indexes at all. Elsewhere archives of other tools have none: that is told when the index is asked for. */
     readonly indexed: boolean
     /** Addresses of the archive at this and other servers. */
     readonly urls: readonly string[]

@@ -58,6 +58,17 @@ export class RemoteCatalogue {
     return { ...asset, archive: { ...asset.archive, urls: await this.#urlsOf(asset) } }
   }
 
+  /** Gets many names ready to be resolved: of the first server, most are learned at once. Never fails: then they are asked for one by one. */
+  async prepare(wanted: readonly (string | AssetName)[]): Promise<void> {
+    const [first = ''] = this.#options.servers
+    try {
+      const names = wanted.map(one => (typeof one === 'string' ? nameIn(one) : one))
+      await (await this.#at(first)).prepare(names.filter(name => typeof name !== 'string'))
+    } catch (error) {
+      if (!(error instanceof RefdepotError)) throw error
+    }
+  }
+
   /** Everything that matches at any server, the first server first; what a server lists under the same name again is left out. */
   async *list(query: ListQuery = {}): AsyncGenerator<ListedAsset> {
     const seen = new Set<string>()

@@ -59,6 +59,11 @@ export interface ServerCatalogue {
    */
   asset(name: AssetName): Promise<RemoteAsset>
 
+  /**
+   * Asks for many assets at once, where that is less work than one by one; what it finds out is used by {@link asset}. Nothing need be called before.
+   */
+  prepare(names: readonly AssetName[]): Promise<void>
+
   /** The names of what has this digest: md5 or sha256 of an archive, or digest of an asset, in hex; undefined when nothing has. */
   named(digest: string): Promise<Required<AssetName> | undefined>
 

@@ -35,6 +35,15 @@ export class ServerGenomes {
     return genome
   }
 
+  /** Takes a genome that was told along with others. */
+  note(genome: RemoteAsset['genome']): void {
+    const told = Promise.resolve(genome)
+    this.#genomes.set(genome.digest, told)
+    const digest = Promise.resolve(genome.digest)
+    // The same alias in two genomes: the later one wins, as at the server.
+    for (const alias of genome.aliases) this.#digests.set(alias, digest)
+  }
+
   /** Name of the default tag of an asset; the peer answers `default` for one that it does not have. */
   defaultTag(digest: string, asset: string): Promise<string> {
     const path = `/v3/assets/default_tag/${digest}/${encodeURIComponent(asset)}`

@@ -55,6 +55,7 @@ export async function findWanted(
       'nothing is asked for; give registry paths, --genome, --asset or --manifest',
     )
   }
+  await catalogue.prepare(wanted.map(({ name }) => name))
   const found = new Array<PullItem | undefined>(wanted.length)
   const failures: RefdepotError[] = []
   let done = 0

@@ -96,3 +96,70 @@ t.test('empty values stay empty', async t => {
   const text = 'genomes:\n  abc:\n    aliases:\n    assets: null\n'
   t.equal(changedGenomes(text, [{ path: ['def'], value: {} }]), `${text}  def: {}\n`)
 })
+
+t.test('other genomes stay as they are, to the byte, in whatever form', async t => {
+  const others = {
+    first: `  aaa:   # odd,
+    aliases:   [ 'a' ]
+    genome_description: 'told on
+      two lines'
+`,
+    last: `
+  # of the last one
+  '999':
+     aliases: &names ["x"]
+refdepot:
+    port:   80
+`,
+  }
+  const text = `genome_folder:   /x
+genomes:
+${others.first}  bbb:
+    aliases: [b]
+    # at the end of bbb
+${others.last}`
+  const alias = (genome: string) => [{ path: [genome, 'aliases'], value: ['new'] }]
+  t.equal(
+    changedGenomes(text, [...alias('bbb'), { path: ['ccc'], value: { aliases: ['c'] } }]),
+    `genome_folder:   /x
+genomes:
+${others.first}  bbb:
+    aliases:
+    - new
+    # at the end of bbb
+${others.last.slice(0, others.last.indexOf('refdepot'))}  ccc:
+    aliases:
+    - c
+refdepot:
+    port:   80
+`,
+  )
+  // An anchor may be used elsewhere: then all is read.
+  t.match(changedGenomes(text, alias('999')), /refdepot:\n {2}port: 80\n$/)
+  const odd = text.replace('  bbb:', '  ? bbb\n  :')
+  t.match(changedGenomes(odd, alias('aaa')), /aliases:\n {4}- new/)
+})
+
+t.test('a config of 10,000 genomes is changed by reading one of them', async t => {
+  const genome = (i: number) => `  g${String(i).padStart(5, '0')}:\n    aliases: [ a${i} ]\n`
+  const all = Array.from({ length: 10_000 }, (_, i) => genome(i))
+  const changed = changedGenomes(`genomes:\n${all.join('')}`, [
+    { path: ['g05000', 'aliases'], value: ['new'] },
+    { path: ['g07000x', 'aliases'], value: ['new'] },
+  ])
+  all[5000] = '  g05000:\n    aliases:\n    - new\n'
+  all[7000] += '  g07000x:\n    aliases:\n    - new\n'
+  t.equal(changed, `genomes:\n${all.join('')}`)
+})
+
+t.test('a file that does not end with a line break, and one where something follows', async t => {
+  const change = [{ path: ['a', 'aliases'], value: ['x'] }]
+  const made = '  a:\n    aliases:\n    - x\n'
+  t.equal(changedGenomes('genomes:', change), `genomes:\n${made}`)
+  t.equal(changedGenomes('genomes:\n  b: {}', change), `genomes:\n${made}  b: {}`)
+  t.equal(changedGenomes('genomes:\n  a: {}', change), `genomes:\n${made}`)
+  t.equal(
+    changedGenomes('genomes:\n  b: {}\n# end\nx: 1\n', [{ path: ['c'], value: {} }]),
+    'genomes:\n  b: {}\n  c: {}\n# end\nx: 1\n',
+  )
+})

@@ -286,6 +286,26 @@ t.test('odd members of an archive of another tool', async t => {
     'sub/soft': '-> ../a.txt',
     run: /executable$/,
   })
+  // Links to files of other assets, as refgenieserver packs them.
+  const linked = await tarOf([
+    [{ name: 'x/in', type: 'symlink', linkname: 'a' }],
+    [{ name: 'x/sub/abs', type: 'symlink', linkname: '/data/g/fasta/default/g.fa' }],
+    [{ name: 'x/up', type: 'symlink', linkname: '../../y' }],
+  ])
+  server.hook = ({ response, range }) => {
+    sendRange(response, linked, range)
+    return true
+  }
+  const remote = remoteFile(linked, [`${server.url}/linked.tgz`], false)
+  await unpackArchive(remote, join(top, 'linked'), {
+    ...quickly(t),
+    outsideLink: (path, target) => (path === 'up' ? undefined : `mapped ${path} ${target}`),
+  })
+  t.strictSame(await treeOf(join(top, 'linked')), {
+    in: '-> a',
+    sub: 'folder',
+    'sub/abs': '-> mapped sub/abs /data/g/fasta/default/g.fa',
+  })
   const bad: readonly (readonly [readonly (readonly [object, string?])[], RegExp, string])[] = [
     [[[file('x/../../out'), 'x']], /refused/, 'pull-refused'],
     [[[{ name: 'x/l', type: 'symlink', linkname: '/etc' }]], /leads out/, 'pull-refused'],
