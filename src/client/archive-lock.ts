@@ -6,8 +6,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { link, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive } from '../config/process-alive.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
@@ -55,6 +56,7 @@ export async function withArchiveLock<T>(
 ): Promise<T> {
   const text = `${hostname()} ${process.pid} ${randomUUID()} ${machine()}\n`
   await taken(path, text, options)
+  await tidied(path)
   const renew = setInterval(() => {
     const now = new Date()
     // A lock that is gone is found out by `isMine`.
@@ -115,6 +117,26 @@ async function appeared(own: string, path: string, text: string): Promise<boolea
   }
 }
 
+/** Removes what processes have left that were killed while they waited. */
+async function tidied(path: string): Promise<void> {
+  const folder = dirname(path)
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(`${basename(path)}.`)) continue
+    const left = join(folder, name)
+    if (isOfDead(await contentOf(left))) await rm(left, { force: true }).catch(() => {})
+  }
+}
+
+/** True for the text of a lock whose process ran on this machine, and has died. */
+function isOfDead(text: string): boolean {
+  return isOfHere(text) && !isAlive(Number(text.split(' ')[1]))
+}
+
+function isOfHere(text: string): boolean {
+  const [host, , , where] = text.trim().split(' ')
+  return host === hostname() && where === machine()
+}
+
 /** Watches a lock of somebody else. */
 class Patience {
   readonly #silentMs: number
@@ -127,9 +149,7 @@ class Patience {
 
   /** True when the owner has died, or has been silent for too long. */
   async isOver(path: string, text: string): Promise<boolean> {
-    const [host, pid, , where] = text.trim().split(' ')
-    const here = host === hostname() && where === machine()
-    if (here && !isAlive(Number(pid))) return true
+    if (isOfDead(text)) return true
     const time = await stat(path).then(
       stats => stats.mtimeMs,
       () => 0,
@@ -139,7 +159,7 @@ class Patience {
       this.#seen = `${time} ${text}`
       this.#since = now
     }
-    return now - this.#since > this.#silentMs * (here ? STOPPED_FACTOR : 1)
+    return now - this.#since > this.#silentMs * (isOfHere(text) ? STOPPED_FACTOR : 1)
   }
 }
 

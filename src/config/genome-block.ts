@@ -32,6 +32,9 @@ export function genomeBlock(text: string, key: string): GenomeBlock | undefined 
     if (name === undefined) return undefined
     keys.push({ name, line })
   }
+  // Genomes that stand further in are no lines of this form.
+  const first = lines.slice(head + 1, end).findIndex(line => !/^\s*(?:#|$)/.test(line))
+  if (first !== -1 && keys[0]?.line !== head + 1 + first) return undefined
   const there = keys.findIndex(({ name }) => name === key)
   const from = keys[there]?.line ?? placeFor(lines, keys, key, head + 1, end)
   const to = there === -1 ? from : withoutComments(lines, from, keys[there + 1]?.line ?? end)

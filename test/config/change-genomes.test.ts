@@ -1,5 +1,11 @@
+import fc from 'fast-check'
 import t from 'tap'
-import { changedGenomes } from '../../src/config/change-genomes.ts'
+import { changedGenomes, type GenomeChange } from '../../src/config/change-genomes.ts'
+import type { RawConfig } from '../../src/config/genome-config-schema.ts'
+import { readYaml } from '../../src/config/read-yaml.ts'
+import { formatGenomeConfig } from '../../src/config/write-genome-config.ts'
+import { jsYaml } from '../../src/config/yaml-libraries.ts'
+import { GENERATED_CONFIG } from '../support/generated-configs.ts'
 
 t.test('comments, unknown keys and the form of other values stay', async t => {
   const text = `# ours
@@ -161,5 +167,57 @@ t.test('a file that does not end with a line break, and one where something foll
   t.equal(
     changedGenomes('genomes:\n  b: {}\n# end\nx: 1\n', [{ path: ['c'], value: {} }]),
     'genomes:\n  b: {}\n  c: {}\n# end\nx: 1\n',
+  )
+})
+
+/** The same change to values instead of their text. */
+function changedValue(config: RawConfig, { path, value }: GenomeChange): void {
+  config.genomes = { ...config.genomes }
+  let at = config.genomes as Record<string, unknown>
+  for (const key of path.slice(0, -1)) {
+    const inner = at[key]
+    const isMap = typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+    at[key] = isMap ? { ...inner } : {}
+    at = at[key] as Record<string, unknown>
+  }
+  at[path.at(-1) as string] = value
+}
+
+t.test('whatever a config looks like, only what is named changes', async t => {
+  const { dump } = jsYaml()
+  const name = fc.constantFrom('fasta', '1.10', '7', 'new', 'null')
+  const value = fc.constantFrom('x', '1.10', 'two\nlines', '', ['a', '1'], { dir: '.', no: 'yes' })
+  const place = fc.oneof(
+    fc.constant(['aliases']),
+    fc.tuple(fc.constant('assets'), name, fc.constant('default_tag')),
+    fc.tuple(fc.constant('assets'), name, fc.constant('tags'), name, fc.constant('seek_keys')),
+  )
+  const forms = fc.constantFrom<(config: RawConfig) => string>(
+    formatGenomeConfig,
+    config => dump(config, { lineWidth: 80 }),
+    config => dump(config, { flowLevel: 3 }),
+    config => dump(config, { indent: 4 }),
+    config => JSON.stringify(config, null, 1),
+  )
+  const genome = fc.constantFrom(0, 1, 2, 99)
+  fc.assert(
+    fc.property(
+      GENERATED_CONFIG,
+      forms,
+      fc.array(fc.tuple(genome, place, value), { minLength: 1, maxLength: 4 }),
+      (json, form, wanted) => {
+        const config: RawConfig = JSON.parse(json)
+        const text = form(config)
+        const keys = Object.keys(config.genomes ?? {})
+        const changes = wanted.map(([i, path, to]) => ({
+          path: [keys[i] ?? 'f'.repeat(48), ...path],
+          value: to,
+        }))
+        const expected = readYaml(text, 'config') as RawConfig
+        for (const change of changes) changedValue(expected, change)
+        t.same(readYaml(changedGenomes(text, changes), 'config'), expected)
+      },
+    ),
+    { numRuns: 500 },
   )
 })
