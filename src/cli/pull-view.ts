@@ -85,7 +85,9 @@ function lineView(): PullView {
       else if (line !== undefined) toStderr(line)
       else if (event.event === 'looked-up' && isDue()) toStderr(lookedUpLine(event))
       else if (event.event === 'received' && isDue()) toStderr(totalLine(progress))
-      else if (event.event === 'hashed' && isDue()) toStderr(hashedLine(progress, event.subject))
+      else if (event.event === 'hashed' && isOnlyChecked(progress, event.subject) && isDue()) {
+        toStderr(hashedLine(progress, event.subject))
+      }
     },
     end: summary => toStderr(summaryLine(summary)),
     close: () => {},
@@ -154,6 +156,12 @@ function totalText(progress: PullProgress): string {
 function totalLine(progress: PullProgress): string {
   const again = progress.retried === 0 ? '' : `, ${formatSize(progress.retried)} fetched again`
   return `${percent(progress.done, progress.total)}: ${totalText(progress)}${again}`
+}
+
+/** True while all bytes are there and their digest is still compared. */
+function isOnlyChecked({ open }: PullProgress, subject: string): boolean {
+  const asset = open.get(subject)
+  return asset !== undefined && asset.done === asset.total && asset.hashed < asset.total
 }
 
 function hashedLine(progress: PullProgress, subject: string): string {

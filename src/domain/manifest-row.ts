@@ -119,11 +119,7 @@ function fileNameOf(registryPath: string): string {
  *
  * @throws ManifestInvalid when there is no row, or too many of them, or two that mean the same file or asset
  */
-export function manifestOf(rows: readonly RowTexts[]): Manifest {
-  if (rows.length === 0) throw new ManifestInvalid('it has no rows')
-  if (rows.length > MOST_ROWS) {
-    throw new ManifestInvalid(`it has ${rows.length} rows; ${MOST_ROWS} are allowed`)
-  }
+export function manifestOf(rows: Iterable<RowTexts>): Manifest {
   const places = new Map<string, string>()
   const unique = (kind: string, name: string, place: string) => {
     const key = `${kind} ${name.normalize('NFC')}`
@@ -133,14 +129,18 @@ export function manifestOf(rows: readonly RowTexts[]): Manifest {
     }
     places.set(key, place)
   }
-  return {
-    rows: rows.map(texts => {
-      const row = rowOf(texts)
-      unique('file name', row.fileName, texts.place)
-      if (row.registryPath !== undefined) unique('registry path', row.registryPath, texts.place)
-      return row
-    }),
+  const checked: ManifestRow[] = []
+  for (const texts of rows) {
+    if (checked.length === MOST_ROWS) {
+      throw new ManifestInvalid(`it has more rows than ${MOST_ROWS}; ${MOST_ROWS} are allowed`)
+    }
+    const row = rowOf(texts)
+    unique('file name', row.fileName, texts.place)
+    if (row.registryPath !== undefined) unique('registry path', row.registryPath, texts.place)
+    checked.push(row)
   }
+  if (checked.length === 0) throw new ManifestInvalid('it has no rows')
+  return { rows: checked }
 }
 
 /** One checked row. */

@@ -6,7 +6,6 @@ import {
   type Manifest,
   ManifestInvalid,
   type ManifestRow,
-  MOST_ROWS,
   type RowTexts,
   shown,
 } from './manifest-row.ts'
@@ -31,12 +30,11 @@ const MOST_COLUMNS = 100
 const LONGEST_COLUMN = 100
 
 /**
- * The rows of a table. Empty lines, and lines that begin with `#`, are left out; the order of the columns is free, further columns are kept.
+ * The rows of a table, one after the other: there may be very many. Empty lines, and lines that begin with `#`, are left out; the order of the columns is free, further columns are kept.
  *
  * @throws ManifestInvalid naming the line
  */
-export function rowsOfTable(text: string): RowTexts[] {
-  const rows: RowTexts[] = []
+export function* rowsOfTable(text: string): Generator<RowTexts> {
   let columns: readonly string[] | undefined
   for (const [line, number] of linesOf(text)) {
     if (columns === undefined) {
@@ -48,13 +46,11 @@ export function rowsOfTable(text: string): RowTexts[] {
       const counts = `${cells.length} columns, the first line has ${columns.length}`
       throw new ManifestInvalid(`line ${number} has ${counts}`)
     }
-    if (rows.length > MOST_ROWS) break
     const texts = new Map(columns.map((column, i) => [column, cells[i] as string]))
     const urls = (texts.get('urls') ?? '').split(/[ |]+/).filter(Boolean)
-    rows.push({ place: `line ${number}`, texts, urls })
+    yield { place: `line ${number}`, texts, urls }
   }
   if (columns === undefined) throw new ManifestInvalid('it is empty')
-  return rows
 }
 
 /** Lines that count, with their number. */
