@@ -14,6 +14,7 @@ import { readRawConfig } from '../../src/config/raw-config.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
+import { run as run_ } from '../support/peers/run.ts'
 import { runHere } from '../support/run-here.ts'
 import { startApp } from '../support/start-app.ts'
 
@@ -145,6 +146,10 @@ t.test('what is there is not fetched again; contents are those of sha256sum', as
     }),
   )
   t.equal(contentsDigest(files), contents)
+  // As docs/lock.md says.
+  const shell = `find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`
+  const summed = await run_('bash', ['-c', shell], { cwd: join(folder, 't7', 'fasta') })
+  t.equal(summed.stdout, `${contents}  -\n`)
   const local = JSON.parse((await run('lock', '-o', folder)).stdout)
   t.equal(local.assets[0].contents, contents)
   t.same(local.servers, [url], 'a folder knows where it came from')
