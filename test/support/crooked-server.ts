@@ -37,7 +37,7 @@ export interface Faults {
 }
 
 /** A request as it arrived. */
-interface Arrived {
+export interface Arrived {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']
