@@ -2,13 +2,13 @@
 # Installs the real peers that test:peers compares with: idempotent, from Debian, PyPI, npm and Go modules only.
 #
 # Debian: aligners, transfer tools, a container builder. PyPI: refgenie and refgenieserver (with the stack the reference was measured on), a
-# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents. Go: an S3 server, readers of deployment files. They live in .peers/, not in our package.json.
+# client generator, schemathesis. npm: a client generator, a linter of OpenAPI documents, genome browsers. Go: an S3 server, readers of deployment files. They live in .peers/, not in our package.json.
 set -euo pipefail
 root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
 mkdir -p "$peers"
 
-need=(aria2 chromium curl libarchive-tools nginx-light pigz postgresql procps python3-venv rclone rsync samtools bwa bowtie2 bowtie2-examples tabix wget)
+need=(aria2 chromium curl fish groff libarchive-tools man-db mandoc nginx-light pigz postgresql procps python3-venv rclone rsync samtools bwa bowtie2 bowtie2-examples tabix wget zsh)
 if ! dpkg -s "${need[@]}" >/dev/null 2>&1; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${need[@]}" >/dev/null
@@ -35,6 +35,15 @@ if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   # shellcheck disable=SC2086
   npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
   echo "$wanted" >"$peers/node/wanted"
+fi
+# Genome browsers, whose requests the doctor makes.
+wanted='igv@3.8.10 @gmod/indexedfasta@5.0.2 generic-filehandle2@2.1.10'
+if [ "$(cat "$peers/browsers/wanted" 2>/dev/null)" != "$wanted" ]; then
+  mkdir -p "$peers/browsers"
+  echo '{"private":true,"type":"module"}' >"$peers/browsers/package.json"
+  # shellcheck disable=SC2086
+  npm install --prefix "$peers/browsers" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
+  echo "$wanted" >"$peers/browsers/wanted"
 fi
 bash "$root/scripts/peers/install-versitygw.sh" "$peers/versitygw"
 bash "$root/scripts/peers/install-kubeconform.sh" "$peers/kubeconform"

@@ -1,7 +1,6 @@
 /** Writes a tar whose every byte follows from its members: the same members make the same file. */
 import { createHash, randomBytes } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
@@ -28,15 +27,16 @@ export interface TarMember {
  * @param changed - makes the error for a member whose bytes are not the ones of its size and digest
  * @throws what `changed` makes, what reading throws that is an error of refdepot; StorageWriteFailed for everything else
  */
-export async function writeTar(
+export async function writeTar<M extends TarMember>(
   file: string,
-  members: readonly TarMember[],
-  changed: (member: TarMember) => Error,
+  members: readonly M[],
+  changed: (member: M) => Error,
 ): Promise<void> {
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.part`
   try {
-    const output = createWriteStream(temporary, { flags: 'wx', flush: true })
-    await pipeline(bytesOf(members, changed), output)
+    // Opened before anything can fail: a stream that opens it itself may do so after it was removed.
+    const output = await open(temporary, 'wx')
+    await pipeline(bytesOf(members, changed), output.createWriteStream({ flush: true }))
     await rename(temporary, file)
     await flushFolder(dirname(file))
   } catch (error) {
@@ -45,20 +45,26 @@ export async function writeTar(
   }
 }
 
-async function* bytesOf(
-  members: readonly TarMember[],
-  changed: (member: TarMember) => Error,
+async function* bytesOf<M extends TarMember>(
+  members: readonly M[],
+  changed: (member: M) => Error,
 ): AsyncGenerator<Uint8Array> {
   for (const member of members) {
     const { path, size, sha256, executable = false } = member
     yield tarHeader({ path, type: 'file', size, executable })
     const hash = createHash('sha256')
     let length = 0
-    for await (const chunk of member.content()) {
-      length += chunk.length
-      if (length > size) throw changed(member)
-      hash.update(chunk)
-      yield chunk
+    try {
+      for await (const chunk of member.content()) {
+        length += chunk.length
+        hash.update(chunk)
+        // What is too long is told below.
+        if (length > size) break
+        yield chunk
+      }
+    } catch (error) {
+      // It was there before: gone is changed too.
+      throw error instanceof RefdepotError ? error : changed(member)
     }
     if (length !== size || hash.digest('hex') !== sha256) throw changed(member)
     yield Buffer.alloc(paddingOf(size))

@@ -86,7 +86,9 @@ function findingsText(
   const kinds = snippetKinds(server)
   const lines = findings.map(finding => {
     const { level, check, evidence } = finding
-    const line = `${level.padEnd(5)} ${check.padEnd(width)}  ${evidence}\n`
+    // Much of it are words of the server: they are not to steer a terminal.
+    const words = evidence.replace(/\p{Cc}/gu, '?')
+    const line = `${level.padEnd(5)} ${check.padEnd(width)}  ${words}\n`
     return line + fixText(finding, kinds, told)
   })
   const count = (level: Finding['level']) => findings.filter(it => it.level === level).length

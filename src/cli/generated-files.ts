@@ -7,6 +7,8 @@ import { Depot } from '../archive/depot.ts'
 import { resolveSettings, SETTINGS } from '../config/settings.ts'
 import { buildApp } from '../http/app.ts'
 import { STATUS } from '../http/errors.ts'
+import { manualPage } from './manual-page.ts'
+import { commandTree } from './program.ts'
 import { serveAccess } from './serve-access.ts'
 import { packageVersion } from './version.ts'
 
@@ -19,6 +21,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
     'openapi/openapi-admin.json': text(admin),
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(),
+    'docs/man/refdepot.1': manualPage(await commandTree('refdepot'), packageVersion()),
   }
 }
 

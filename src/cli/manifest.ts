@@ -13,6 +13,7 @@ import {
   withAddresses,
 } from '../domain/manifest.ts'
 import type { Network } from '../transfer/network.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { readManifest } from './manifest-source.ts'
 import { type NetworkFlags, networkOf, serversOf } from './network-flags.ts'
@@ -52,8 +53,10 @@ export async function runManifestShow(source: string, flags: ManifestFlags): Pro
   return withNetwork(flags, async (network, servers) => {
     const rows = await readManifest(source, { network, servers })
     const [server] = servers
+    // What is shown as it is stays as it is.
+    const needsAddresses = format === 'meta4' || format === 'aria2'
     const manifest =
-      server === undefined
+      server === undefined || !needsAddresses
         ? { rows }
         : withAddresses({ rows }, digest => `${server}/archives/${digest}`)
     process.stdout.write(formatManifest(manifest, format))
@@ -109,9 +112,10 @@ async function withNetwork(
   flags: ManifestFlags,
   work: (network: Network, servers: readonly string[]) => Promise<void>,
 ): Promise<number> {
-  const network = await networkOf(flags, process.env)
+  const filled = withClientSettings(flags, process.env)
+  const network = await networkOf(filled, process.env)
   try {
-    await work(network, serversOf(flags, process.env))
+    await work(network, serversOf(filled, process.env))
     return EXIT.ok
   } finally {
     await network.close()

@@ -5,6 +5,7 @@ import { formatSize } from '../domain/human-size.ts'
 import type { TransferOptions } from '../transfer/transfer-options.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { type NetworkFlags, networkOf, numberOf, serverAddress } from './network-flags.ts'
+import { untilStopped } from './until-stopped.ts'
 
 /** Flags of `mirror`. */
 export interface MirrorFlags extends Omit<NetworkFlags, 'server'> {
@@ -27,16 +28,18 @@ export async function runMirror(flags: MirrorFlags): Promise<number> {
   const jobs = numberOf('--jobs', flags.jobs, 1, 64)
   const transfer: TransferOptions = { network, ...(jobs !== undefined && { jobs }) }
   try {
-    const summary = await mirrorServer(server, flags.output, {
-      transfer,
-      ...(flags.genome !== undefined && { genome: flags.genome }),
-      ...(flags.asset !== undefined && { asset: flags.asset }),
-      includeRestricted: flags.includeRestricted === true,
-      deletes: flags.delete === true,
-      onEvent: eventTeller(flags),
+    return await untilStopped(async signal => {
+      const summary = await mirrorServer(server, flags.output, {
+        transfer: { ...transfer, signal },
+        ...(flags.genome !== undefined && { genome: flags.genome }),
+        ...(flags.asset !== undefined && { asset: flags.asset }),
+        includeRestricted: flags.includeRestricted === true,
+        deletes: flags.delete === true,
+        onEvent: eventTeller(flags),
+      })
+      tellSummary(flags, summary)
+      return exitOf(summary)
     })
-    tellSummary(flags, summary)
-    return exitOf(summary)
   } finally {
     await network.close()
   }

@@ -2,7 +2,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { SETTINGS } from '../config/settings.ts'
 import type { CheckOptions } from './check.ts'
+import type { CommandNode } from './command-tree.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { GROUPS } from './help-groups.ts'
 import { packageVersion } from './version.ts'
 
 /** What the command line is run with. */
@@ -19,13 +21,7 @@ export async function runProgram(
   options: ProgramOptions,
 ): Promise<number> {
   let code: number = EXIT.ok
-  const program = new Command(options.name)
-    .description('Keeps and serves reference-genome assets')
-    .version(packageVersion(), '--version', 'print the version')
-    .exitOverride()
-    // `--version` behind a command is that command's own: `dataset download` has one.
-    .enablePositionalOptions()
-    .addHelpText('after', EXIT_HELP)
+  const program = programOf(options.name)
   serveCommand(program, options).action(async flags => {
     code = await (flags.check === true
       ? (await import('./check.ts')).runCheck(flags as CheckOptions)
@@ -47,6 +43,29 @@ export async function runProgram(
     return exitCodeOf(error)
   }
   return code
+}
+
+/** The program with every command, for what is made from it; nothing in it is run. */
+export async function commandTree(name: string): Promise<CommandNode> {
+  const { otherCommands } = await import('./other-commands.ts')
+  const { treeOf } = await import('./command-tree.ts')
+  const program = programOf(name)
+  serveCommand(program, { name })
+  otherCommands(program, running => running.then(() => {}))
+  return treeOf(program)
+}
+
+function programOf(name: string): Command {
+  return (
+    new Command(name)
+      .description('Keeps and serves reference-genome assets')
+      .version(packageVersion(), '--version', 'print the version')
+      .exitOverride()
+      // `--version` behind a command is that command's own: `dataset download` has one.
+      .enablePositionalOptions()
+      .commandsGroup(GROUPS.server)
+      .addHelpText('after', EXIT_HELP)
+  )
 }
 
 const EXIT_HELP = `

@@ -41,6 +41,9 @@ export async function runVerifyFolder(
     progress.end()
   }
   if (kinds.size === 0) return EXIT.ok
+  process.stderr.write(
+    'pull again what is missing or has another size; what has other bytes with --force\n',
+  )
   return kinds.has('damaged') ? EXIT.digestMismatch : EXIT.failed
 }
 

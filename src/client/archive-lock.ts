@@ -6,8 +6,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { link, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive } from '../config/process-alive.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
@@ -55,6 +56,7 @@ export async function withArchiveLock<T>(
 ): Promise<T> {
   const text = `${hostname()} ${process.pid} ${randomUUID()} ${machine()}\n`
   await taken(path, text, options)
+  await tidied(path)
   const renew = setInterval(() => {
     const now = new Date()
     // A lock that is gone is found out by `isMine`.
@@ -79,7 +81,7 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
     await writeFile(own, text, { flag: 'wx' })
     for (let told = false; ; ) {
       options.signal?.throwIfAborted()
-      if (await linked(own, path)) return
+      if (await appeared(own, path, text)) return
       const there = await contentOf(path)
       // Gone meanwhile.
       if (there === '') continue
@@ -97,14 +99,42 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
   }
 }
 
-async function linked(own: string, path: string): Promise<boolean> {
+// File systems without links between files.
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+/** Gives the lock its name; false when another has it. */
+async function appeared(own: string, path: string, text: string): Promise<boolean> {
   try {
-    await link(own, path)
+    await link(own, path).catch(error => {
+      if (!NO_LINKS.includes(error.code)) throw error
+      return writeFile(path, text, { flag: 'wx' })
+    })
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // Over a network a request that is sent twice finds what it has done the first time.
+    return (await contentOf(path)) === text
   }
+}
+
+/** Removes what processes have left that were killed while they waited. */
+async function tidied(path: string): Promise<void> {
+  const folder = dirname(path)
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(`${basename(path)}.`)) continue
+    const left = join(folder, name)
+    if (isOfDead(await contentOf(left))) await rm(left, { force: true }).catch(() => {})
+  }
+}
+
+/** True for the text of a lock whose process ran on this machine, and has died. */
+function isOfDead(text: string): boolean {
+  return isOfHere(text) && !isAlive(Number(text.split(' ')[1]))
+}
+
+function isOfHere(text: string): boolean {
+  const [host, , , where] = text.trim().split(' ')
+  return host === hostname() && where === machine()
 }
 
 /** Watches a lock of somebody else. */
@@ -119,9 +149,7 @@ class Patience {
 
   /** True when the owner has died, or has been silent for too long. */
   async isOver(path: string, text: string): Promise<boolean> {
-    const [host, pid, , where] = text.trim().split(' ')
-    const here = host === hostname() && where === machine()
-    if (here && !isAlive(Number(pid))) return true
+    if (isOfDead(text)) return true
     const time = await stat(path).then(
       stats => stats.mtimeMs,
       () => 0,
@@ -131,7 +159,7 @@ class Patience {
       this.#seen = `${time} ${text}`
       this.#since = now
     }
-    return now - this.#since > this.#silentMs * (here ? STOPPED_FACTOR : 1)
+    return now - this.#since > this.#silentMs * (isOfHere(text) ? STOPPED_FACTOR : 1)
   }
 }
 

@@ -7,6 +7,7 @@ import { PullRefused } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
 import { type LockOwner, withArchiveLock } from './archive-lock.ts'
 import { filesOfFolder, lacksOf } from './folder-files.ts'
+import { parentLink } from './parent-link.ts'
 import { HIDDEN_FOLDER, type PlacedRecord, readRecord, writeRecord } from './placed-record.ts'
 import { askedGenome, mustBePlain } from './plain-names.ts'
 import type { Fill, Placed, PullTarget } from './pull-target.ts'
@@ -66,13 +67,17 @@ export class AssetTarget implements PullTarget {
     )
   }
 
+  linkOutside(asset: RemoteAsset, path: string, target: string): string | undefined {
+    return parentLink(this.#layout, asset, path, target)
+  }
+
   async place(asset: RemoteAsset, fill: Fill): Promise<Placed> {
+    const { force, onWaiting, signal } = this.#options
+    const there = force === true ? undefined : await this.find(asset)
+    if (there !== undefined) return { path: there, action: 'current' }
     await this.mustAccept(asset)
     const path = this.#pathOf(asset)
-    const { force, onWaiting, signal } = this.#options
     const before = await this.#record(asset)
-    if (force !== true && (await this.#standing(asset)) === 'current')
-      return { path, action: 'current' }
     const staging = await this.#stagingFolder(asset)
     const waiting = {
       ...(onWaiting && { onWaiting: (owner: LockOwner) => onWaiting(asset, owner) }),

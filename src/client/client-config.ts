@@ -1,7 +1,6 @@
 /** The genome config of a folder that assets are pulled into: read without a lock, changed under the lock of all refgenie tools. */
 
-import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { changedGenomes, type GenomeChange } from '../config/change-genomes.ts'
@@ -46,23 +45,24 @@ export class ClientConfig {
 
   /** Makes the file, with the folders `data` and `alias`, as `refgenie init` does; one that is there stays. */
   async create(server: string): Promise<void> {
-    if (this.#servers === undefined) return
+    if (this.#servers === undefined || (await this.#isThere())) return
+    const subscribed = this.#servers
     const folder = dirname(this.file)
-    // Another process may make it at the same moment: whose link comes first wins.
-    const own = `${this.file}.${process.pid}.${randomUUID()}.part`
     try {
       for (const name of ['data', 'alias']) await mkdir(join(folder, name), { recursive: true })
-      if ((await stat(this.file).catch(() => undefined)) !== undefined) return
-      const servers = this.#servers.length > 0 ? this.#servers : [server]
-      await writeFile(own, formatGenomeConfig(this.#fresh(servers)), { flag: 'wx', flush: true })
-      await link(own, this.file).catch(error => {
-        if (error.code !== 'EEXIST') throw error
-      })
     } catch (error) {
-      throw new StorageWriteFailed(this.file, error)
-    } finally {
-      await rm(own, { force: true }).catch(() => {})
+      throw new StorageWriteFailed(folder, error)
     }
+    await withConfigLock(
+      this.file,
+      async () => {
+        // Another process may have been faster.
+        if (await this.#isThere()) return
+        const servers = subscribed.length > 0 ? subscribed : [server]
+        await replaceFile(this.file, formatGenomeConfig(this.#fresh(servers)))
+      },
+      { waitMs: LOCK_MS },
+    )
   }
 
   /**
@@ -82,6 +82,13 @@ export class ClientConfig {
         if (wanted.length > 0) await replaceFile(this.file, changedGenomes(text, wanted))
       },
       { waitMs: LOCK_MS },
+    )
+  }
+
+  #isThere(): Promise<boolean> {
+    return stat(this.file).then(
+      () => true,
+      () => false,
     )
   }
 

@@ -120,7 +120,7 @@ export const CLIENT_SETTINGS = [
 export type ClientSettingName = (typeof CLIENT_SETTINGS)[number]['name']
 
 /** A value and where it comes from. */
-export interface ClientSetting {
+interface ClientSetting {
   /** One value, or several of a setting that takes several. */
   readonly values: readonly string[]
   /** `$NAME`, or file and line. */

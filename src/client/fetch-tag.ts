@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { type MemberIndex, parseIndex } from '../archive/member-index.ts'
 import { filesOfTag, type TagFile } from '../archive/tag-files.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
-import { DigestMismatch, RemoteFailed } from '../domain/transfer-errors.ts'
+import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { downloadFile } from '../transfer/download-file.ts'
-import { discard, refusalOf } from '../transfer/network.ts'
 import type { RemoteFile } from '../transfer/remote-file.ts'
 import type { TransferOptions } from '../transfer/transfer-options.ts'
-import { orAbsent, type RemoteSource } from './remote-source.ts'
+import { archiveSize } from './refgenieserver-catalogue.ts'
+import type { RemoteSource } from './remote-source.ts'
+import { orMissing } from './server-genomes.ts'
 
 /** A file of a tag that was fetched. */
 interface FetchedFile extends TagFile {
@@ -114,7 +115,7 @@ async function fetchArchive(
   const known = index?.value.archive
   const file: RemoteFile = {
     subject: `${registryPathOf(entry)}${kind === 'legacy' ? ' (API v2)' : ''}`,
-    size: known?.size ?? (await sizeAt(url, transfer)),
+    size: known?.size ?? (await archiveSize(transfer.network, url)),
     digests: { md5, ...(known && { sha256: known.sha256 }) },
     ...(known && { parts: { size: known.chunk_size, sha256: known.chunks } }),
     // By its digest it is found also when the tag has another archive by now.
@@ -123,21 +124,7 @@ async function fetchArchive(
   return (await downloadFile(file, path, transfer)).received
 }
 
-/** Length of an archive there, in bytes; refgenieserver answers no HEAD. */
-async function sizeAt(url: string, { network, signal }: TransferOptions): Promise<number> {
-  return network.again(async () => {
-    const headers = { range: 'bytes=0-0' }
-    const answer = await network.request(url, { headers, ...(signal && { signal }) })
-    if (answer.status !== 200 && answer.status !== 206) throw await refusalOf(answer)
-    await discard(answer.body)
-    const total = /\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1]
-    const size = Number(total ?? answer.headers['content-length'] ?? Number.NaN)
-    if (Number.isSafeInteger(size)) return size
-    throw new RemoteFailed('answer', `${url} does not tell the size of the archive`)
-  }, signal)
-}
-
 function smallAt({ source, transfer }: Order, key: string): Promise<Buffer | undefined> {
   const { network, signal } = transfer
-  return orAbsent(network.bytes(source.urls.get(key) as string, { ...(signal && { signal }) }))
+  return orMissing(network.bytes(source.urls.get(key) as string, { ...(signal && { signal }) }))
 }

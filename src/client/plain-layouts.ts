@@ -19,6 +19,9 @@ abstract class PlainLayout implements TargetLayout {
 
   abstract placeOf(asset: RemoteAsset): string
 
+  // By the alias that is asked for, or the digest of an archive.
+  placeOfRelative(): undefined {}
+
   async judge(_asset: RemoteAsset, seen: Standing): Promise<Standing> {
     return seen
   }

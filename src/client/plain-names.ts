@@ -16,7 +16,7 @@ export function isPlainWord(name: string): boolean {
 }
 
 /** True for what may be the name of a tag. */
-function isPlainTag(name: string): boolean {
+export function isPlainTag(name: string): boolean {
   return TAG.test(name) && name.length <= MOST && name !== '__proto__'
 }
 

@@ -40,6 +40,9 @@ export interface PullTarget {
    */
   mustAccept(asset: RemoteAsset): Promise<void>
 
+  /** Where a link that leads out of an archive of another tool leads here; undefined when it is left out. */
+  linkOutside(asset: RemoteAsset, path: string, target: string): string | undefined
+
   /**
    * Puts an asset in place. `fill` gets an absolute path beside the target (same file system) that stays the same for an archive, so that a
    * later run goes on with what an earlier one left there. Among all processes one at a time fills for an archive; the others wait,

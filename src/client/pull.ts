@@ -122,7 +122,18 @@ class PullRun {
     const { archive = false } = this.#options
     const { registryPath: subject } = asset
     this.#tell({ event: 'begin', subject, bytes: asset.archive.size })
-    return fetchAsset(asset, staging, { archive, note, ...this.#transfer(asset) })
+    const outsideLink = (path: string, target: string) => this.#linked(asset, path, target)
+    return fetchAsset(asset, staging, { archive, note, outsideLink, ...this.#transfer(asset) })
+  }
+
+  /** A link to a file of another asset, as it leads here. */
+  #linked(asset: RemoteAsset, path: string, target: string): string | undefined {
+    const here = this.#options.target.linkOutside(asset, path, target)
+    if (here === undefined) {
+      const message = `${asset.registryPath}: ${path} is a link to ${target} at the server, and is left out`
+      this.#tell({ event: 'note', message })
+    }
+    return here
   }
 
   #transfer(asset: RemoteAsset): TransferOptions {

@@ -47,6 +47,10 @@ export class RefgenieLayout implements TargetLayout {
     return `${folder}/${tag}`
   }
 
+  placeOfRelative(genomeDigest: string, asset: string, tag: string): string {
+    return `${genomeDigest}/${asset}/${tag}`
+  }
+
   /** The config decides: the Python client may have put other files there, or the same ones without a record. */
   async judge(asset: RemoteAsset, seen: Standing): Promise<Standing> {
     if (this.form === 'archive' || seen === 'absent') return seen

@@ -9,6 +9,7 @@ import { Catalogue } from '../domain/catalogue.ts'
 import { PROVENANCE_FIELDS } from '../domain/provenance.ts'
 import { RemoteFailed } from '../domain/transfer-errors.ts'
 import type { Network } from '../transfer/network.ts'
+import { orMissing } from './server-genomes.ts'
 
 /** What another server has at a moment. */
 export interface RemoteSource {
@@ -39,7 +40,7 @@ const MARK = 'controlled'
 export async function remoteSource(server: string, options: SourceOptions): Promise<RemoteSource> {
   const { network, legacy = new Map(), signal } = options
   const order = { headers: { accept: 'application/json' }, ...(signal && { signal }) }
-  const contentAt = (url: string) => orAbsent(network.bytes(url, order))
+  const contentAt = (url: string) => orMissing(network.bytes(url, order))
   const listing = await readListing(server, { contentAt, legacy })
   if (listing === undefined) {
     const reason = 'is no refdepot and no refgenieserver: it has no list of genomes'
@@ -56,16 +57,6 @@ export async function remoteSource(server: string, options: SourceOptions): Prom
   const { config, urls } = listing
   const catalogue = new Catalogue(parseGenomeConfig(formatGenomeConfig(config), server))
   return { server, config, catalogue, urls }
-}
-
-/** The answer; undefined when there is none. */
-export async function orAbsent<T>(asking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asking
-  } catch (error) {
-    if (error instanceof RemoteFailed && error.fault === 'not-found') return undefined
-    throw error
-  }
 }
 
 async function orRefused<T>(asking: Promise<T>): Promise<T | undefined> {

@@ -18,6 +18,8 @@ export interface TargetLayout {
   readonly form: Form
   /** Path below the root. */
   placeOf(asset: RemoteAsset): string
+  /** Path below the root of another asset of which only this is known; undefined where the layout needs more. */
+  placeOfRelative(genomeDigest: string, asset: string, tag: string): string | undefined
   /**
    * What lies there, given what the record says of it.
    *

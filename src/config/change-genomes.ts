@@ -1,6 +1,7 @@
 /** Changes a few values below `genomes` of a config and leaves the rest of its text alone. */
 import type { Document, Pair, YAMLMap } from 'yaml'
 import { byCodePoint } from '../domain/text-order.ts'
+import { genomeBlock } from './genome-block.ts'
 import { formatGenomeConfig } from './write-genome-config.ts'
 import { yamlDocuments } from './yaml-libraries.ts'
 
@@ -19,6 +20,24 @@ export interface GenomeChange {
  * @param text - a config that has been checked (`rawConfigIn`)
  */
 export function changedGenomes(text: string, changes: readonly GenomeChange[]): string {
+  let changed = text
+  for (const genome of new Set(changes.map(({ path: [key = ''] }) => key))) {
+    const itsChanges = changes.filter(({ path: [key] }) => key === genome)
+    const found = genomeBlock(changed, genome)
+    if (found === undefined) {
+      changed = changedText(changed, itsChanges)
+    } else {
+      // The others stay as they are, to the byte.
+      const { before, block, after } = found
+      changed = before + changedText(`${HEAD}${block}`, itsChanges).slice(HEAD.length) + after
+    }
+  }
+  return changed
+}
+
+const HEAD = 'genomes:\n'
+
+function changedText(text: string, changes: readonly GenomeChange[]): string {
   const { isMap, parseDocument, YAMLMap } = yamlDocuments()
   // All scalars are texts here, written as they stood: 0.40 stays 0.40. An empty value stays one.
   const document = parseDocument(text, { schema: 'failsafe', customTags: ['null'] }) as Document

@@ -1,14 +1,10 @@
 /** `dataset export`: writes datasets into one tar, for networks that reach no store. */
-import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { type Pack, pack } from 'tar-stream'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { type TarMember, writeTar } from '../archive/tar-file.ts'
 import { MARKER, storeFolderOf, titleOf } from '../domain/dataset.ts'
 import { DatasetDamaged } from '../domain/dataset-errors.ts'
-import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
-import { flushFolder } from '../storage/replace-file.ts'
 import { type BundledDataset, MANIFEST, manifestText } from './bundle-manifest.ts'
 import { healData } from './data-folder.ts'
 import type { WantedDataset } from './dataset-list.ts'
@@ -21,11 +17,8 @@ export interface Exported {
   readonly bytes: number
 }
 
-// The same for every file, so that the same datasets make the same bundle.
-const MODIFIED = new Date(946_684_800_000)
-
 /**
- * Writes a bundle; it has its name only when it is whole.
+ * Writes a bundle; it has its name only when it is whole, and the same datasets make the same bytes.
  *
  * @throws DatasetRefused when a dataset is not packaged, DatasetDamaged when its files differ from its marker, StorageWriteFailed
  */
@@ -38,17 +31,15 @@ export async function exportBundle(
   const sound: SoundDataset[] = []
   for (const dataset of datasets) sound.push(await soundDataset(data, dataset))
   const listed = datasets.map((dataset, i) => bundled(dataset, sound[i] as SoundDataset))
-  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.part`
-  const tar = pack()
-  try {
-    const writing = pipeline(tar, createWriteStream(temporary, { flags: 'wx', flush: true }))
-    await Promise.all([writing, addAll(tar, datasets, sound, listed)])
-    await rename(temporary, file)
-    await flushFolder(dirname(file))
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
-    throw error instanceof RefdepotError ? error : new StorageWriteFailed(file, error)
-  }
+  const members = datasets.flatMap((dataset, i) => membersOf(dataset, sound[i] as SoundDataset))
+  const manifest = textMember(MANIFEST, Buffer.from(manifestText(listed)))
+  await writeTar(
+    file,
+    [manifest, ...members],
+    // A text is what it is.
+    ({ dataset, source = '' }) =>
+      new DatasetDamaged(dataset ?? '', `${source} changed while it was exported`),
+  )
   const bytes = listed.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0)
   return { datasets: datasets.length, bytes }
 }
@@ -61,47 +52,26 @@ function bundled(dataset: WantedDataset, { files, text }: SoundDataset): Bundled
   return { nature, type, kind, version, files: [...own, marker] }
 }
 
-async function addAll(
-  tar: Pack,
-  datasets: readonly WantedDataset[],
-  sound: readonly SoundDataset[],
-  listed: readonly BundledDataset[],
-): Promise<void> {
-  try {
-    await addText(tar, MANIFEST, Buffer.from(manifestText(listed)))
-    for (const [i, dataset] of datasets.entries()) {
-      const { files, text } = sound[i] as SoundDataset
-      for (const file of files) await addFile(tar, dataset, file)
-      await addText(tar, `${storeFolderOf(dataset)}/${MARKER}`, text)
-    }
-    tar.finalize()
-  } catch (error) {
-    tar.destroy(error as Error)
-    throw error
-  }
+/** A member, and what it was made of. */
+interface ExportedMember extends TarMember {
+  readonly dataset?: string
+  readonly source?: string
 }
 
-function addText(tar: Pack, name: string, content: Buffer): Promise<void> {
-  return new Promise((done, failed) => {
-    tar.entry({ name, mtime: MODIFIED, mode: 0o644 }, content, error =>
-      error ? failed(error) : done(),
-    )
-  })
+/** The files of a dataset; its marker is the last one. */
+function membersOf(dataset: WantedDataset, { files, text }: SoundDataset): ExportedMember[] {
+  const folder = storeFolderOf(dataset)
+  const members = files.map(file => ({ ...memberOf(file, folder), dataset: titleOf(dataset) }))
+  return [...members, textMember(`${folder}/${MARKER}`, text)]
 }
 
-/** What is written is hashed again: a file that changed since it was checked is in no bundle. */
-async function addFile(tar: Pack, dataset: WantedDataset, file: HashedFile): Promise<void> {
-  const name = `${storeFolderOf(dataset)}/${file.path}`
-  const mode = file.executable ? 0o755 : 0o644
-  const hash = createHash('sha256')
-  const entry = tar.entry({ name, size: file.size, mtime: MODIFIED, mode })
-  const checked = async function* (content: AsyncIterable<Buffer>) {
-    for await (const chunk of content) {
-      hash.update(chunk)
-      yield chunk
-    }
-  }
-  await pipeline(createReadStream(file.source), checked, entry).catch(() => {})
-  if (hash.digest('hex') === file.sha256) return
-  throw new DatasetDamaged(titleOf(dataset), `${file.source} changed while it was exported`)
+function memberOf(file: HashedFile, folder: string): ExportedMember {
+  const { path, size, sha256, executable, source } = file
+  const content = () => createReadStream(source)
+  return { path: `${folder}/${path}`, size, sha256, executable, source, content }
+}
+
+function textMember(path: string, text: Buffer): ExportedMember {
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  return { path, size: text.length, sha256, content: () => Readable.from([text]) }
 }

@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'manifests-off'
   | 'unknown-parts'
   | 'bundle-refused'
+  | 'lock-refused'
   | 'dataset-refused'
   | 'dataset-missing'
   | 'dataset-damaged'

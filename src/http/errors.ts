@@ -76,6 +76,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   'manifests-off': 404,
   'unknown-parts': 404,
   'bundle-refused': 500,
+  'lock-refused': 500,
   'dataset-refused': 500,
   'dataset-missing': 404,
   'dataset-damaged': 500,

@@ -9,7 +9,14 @@ import { extract, type Header } from 'tar-stream'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
 import { DigestMismatch, PullRefused } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
-import { safeLinkTarget, safePath } from './safe-path.ts'
+import { safeLinkTarget, safePath, staysInside } from './safe-path.ts'
+
+/**
+ * What becomes of a link that leads out of the archive: refgenieserver packs links to the files of other assets by their absolute paths.
+ *
+ * @returns the target to write instead, which is trusted; undefined when there shall be no link
+ */
+export type OutsideLink = (path: string, target: string) => string | undefined
 
 /** Where a tar goes. */
 export interface TarTarget {
@@ -17,6 +24,7 @@ export interface TarTarget {
   readonly folder: string
   /** Paths of files below the top folder that are wanted; everything when undefined. */
   readonly only?: readonly string[] | undefined
+  readonly outsideLink?: OutsideLink | undefined
   /** What is unpacked, for messages. */
   readonly subject: string
 }
@@ -93,7 +101,7 @@ class TarUnpacking {
     if (type === 'directory') {
       await writing(full, () => mkdir(full, { recursive: true }))
     } else if (type === 'symlink') {
-      this.#links.set(path, safeLinkTarget(path, linkname ?? ''))
+      this.#link(path, linkname ?? '')
     } else if (type === 'link') {
       await this.#copy(below(linkname ?? ''), path)
     } else if (type === 'file' || type === 'contiguous-file') {
@@ -101,6 +109,13 @@ class TarUnpacking {
     } else {
       throw new PullRefused(`${path} in the archive is neither file, folder nor link; refused`)
     }
+  }
+
+  #link(path: string, target: string): void {
+    const { outsideLink } = this.#target
+    const isOutside = outsideLink !== undefined && !staysInside(path, target)
+    const written = isOutside ? outsideLink(path, target) : safeLinkTarget(path, target)
+    if (written !== undefined) this.#links.set(path, written)
   }
 
   /** A hard link: the same file a second time. */

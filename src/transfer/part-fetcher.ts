@@ -6,9 +6,11 @@
  * what its digest says is fetched again alone, in the end from elsewhere.
  */
 import { webcrypto } from 'node:crypto'
-import { RemoteFailed } from '../domain/transfer-errors.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { DigestMismatch, RemoteFailed } from '../domain/transfer-errors.ts'
 import { BUFFERS } from './part-buffers.ts'
 import type { Part } from './part-plan.ts'
+import { type Filling, partLength, runLength, takeOver, type Worker } from './part-runs.ts'
 import { pauseBefore } from './pauses.ts'
 import { RangesIgnored } from './place.ts'
 import { type KnownPlace, Places } from './places.ts'
@@ -22,7 +24,7 @@ export interface PartOrder {
   /** In the order in which they are asked for. */
   readonly parts: readonly Part[]
   readonly options: TransferOptions
-  /** Takes a part that is right. The bytes are used again once the promise ends; the signal tells that nothing more will come. */
+  /** Takes a part that is right; throws DigestMismatch for one without a digest that is not: it is fetched again. The bytes are used again once the promise ends; the signal tells that nothing more will come. */
   readonly take: (part: Part, bytes: Buffer, signal: AbortSignal) => Promise<void>
   /** True when `take` waits until all parts before were taken: then no connection is more than a part ahead. */
   readonly inOrder?: boolean
@@ -39,11 +41,7 @@ export interface FetchCost {
 /** Connections for a file. */
 export const DEFAULT_JOBS = 8
 
-// While nothing is known of a connection.
-const FIRST_RUN = 16 * 1024 * 1024
-const MOST_RUN = 64 * 1024 * 1024
-// A request shall last so many times longer than the wait for its first byte.
-const WAIT_SHARE = 100
+const LOOK_AGAIN_MS = 250
 // So much that came makes up for a failure: attempts are counted anew.
 const PROGRESS = 64 * 1024
 
@@ -56,24 +54,6 @@ export function fetchParts(order: PartOrder): Promise<FetchCost> {
   return new PartFetcher(order).run()
 }
 
-/** The part that a connection is filling. */
-interface Filling {
-  readonly part: Part
-  readonly buffer: Buffer
-  filled: number
-}
-
-/** One connection. */
-interface Worker {
-  readonly number: number
-  /** Parts it has to fetch, in order. */
-  readonly run: Part[]
-  filling: Filling | undefined
-  /** Bytes a second and seconds until the first byte, as last seen. */
-  rate: number
-  wait: number
-}
-
 class PartFetcher {
   readonly #order: PartOrder
   readonly #places: Places
@@ -82,6 +62,9 @@ class PartFetcher {
   readonly #again: Part[] = []
   readonly #pending = new Set<Promise<void>>()
   readonly #failures: unknown[] = []
+  readonly #workers: Worker[] = []
+  /** What wakes connections that have nothing to do. */
+  readonly #idlers: (() => void)[] = []
   #next = 0
   #received = 0
   #useful = 0
@@ -96,7 +79,10 @@ class PartFetcher {
 
   async run(): Promise<FetchCost> {
     const { signal, jobs = DEFAULT_JOBS } = this.#order.options
-    const stop = () => this.#abort.abort(signal?.reason)
+    const stop = () => {
+      this.#abort.abort(signal?.reason)
+      this.#wake()
+    }
     signal?.throwIfAborted()
     signal?.addEventListener('abort', stop, { once: true })
     const count = Math.min(jobs, this.#order.parts.length)
@@ -110,13 +96,22 @@ class PartFetcher {
   }
 
   async #work(number: number): Promise<void> {
-    const worker: Worker = { number, run: [], filling: undefined, rate: 0, wait: 0 }
+    const worker: Worker = {
+      number,
+      run: [],
+      filling: undefined,
+      rate: 0,
+      wait: 0,
+      reading: undefined,
+    }
+    this.#workers.push(worker)
     try {
       while (!this.#abort.signal.aborted) {
+        // A connection whose answer has just ended is free a moment later; asked at once, another one would be made.
+        await nextTurn()
         this.#assign(worker)
         if (worker.run.length > 0) await this.#fetchRun(worker)
-        else if (this.#pending.size > 0) await Promise.race(this.#pending)
-        else return
+        else if (!(await this.#idle())) return
       }
     } catch (error) {
       this.#fail(error)
@@ -125,9 +120,28 @@ class PartFetcher {
     }
   }
 
+  /** Waits until there may be something to do; false when there will be nothing: a part may come damaged, a connection may be slow. */
+  async #idle(): Promise<boolean> {
+    const isShared = this.#order.inOrder !== true && this.#workers.some(({ run }) => run.length > 1)
+    if (this.#pending.size === 0 && !isShared) return false
+    await new Promise<void>(done => {
+      const timer = setTimeout(done, LOOK_AGAIN_MS)
+      this.#idlers.push(() => {
+        clearTimeout(timer)
+        done()
+      })
+    })
+    return true
+  }
+
+  #wake(): void {
+    for (const go of this.#idlers.splice(0)) go()
+  }
+
   #fail(error: unknown): void {
     this.#failures.push(error)
     this.#abort.abort(error)
+    this.#wake()
   }
 
   /** Gives a connection its next parts: they follow each other in the file, so that one request is enough. */
@@ -138,6 +152,7 @@ class PartFetcher {
       return
     }
     const { parts, inOrder = false } = this.#order
+    if (this.#next === parts.length && !inOrder) takeOver(worker, this.#workers)
     const most = inOrder ? 1 : this.#runLength(worker)
     const first = parts[this.#next]
     for (let part = first; part !== undefined; part = parts[this.#next]) {
@@ -149,13 +164,12 @@ class PartFetcher {
     }
   }
 
-  /** Bytes of the next request of a connection: no more than its share of what is left. */
-  #runLength({ rate, wait }: Worker): number {
+  /** Bytes of the next request of a connection. */
+  #runLength(worker: Worker): number {
     const { parts, options } = this.#order
     const { jobs = DEFAULT_JOBS, race = false } = options
     const left = (parts.length - this.#next) * partLength(parts[this.#next])
-    if (rate === 0 && !race) return Math.min(FIRST_RUN, left / jobs)
-    return Math.min(MOST_RUN, left / (2 * jobs), rate * wait * WAIT_SHARE)
+    return runLength(worker, this.#workers, { left, jobs, race })
   }
 
   /** Fetches the parts of a connection, however often it breaks off. */
@@ -170,6 +184,7 @@ class PartFetcher {
         await this.#stream(known, worker)
         attempt = 0
       } catch (error) {
+        worker.reading = undefined
         if (this.#abort.signal.aborted) return
         if (error instanceof RangesIgnored) {
           known.ranges = false
@@ -225,14 +240,18 @@ class PartFetcher {
     worker.wait = (performance.now() - asked) / 1000
     let position = answer.start
     const { network } = this.#order.options
+    const reading = { since: performance.now(), bytes: 0 }
+    worker.reading = known.ranges ? reading : undefined
     for await (const chunk of watchedBody(answer.body, place.name, network.stall)) {
       this.#tellReceived(chunk.length)
+      reading.bytes += chunk.length
       await this.#pour(chunk, position, worker, known)
       position += chunk.length
       // The last bytes are waited for, so that the connection can be used again.
       if (run.length === 0 && position < answer.end) break
       if (signal.aborted) return
     }
+    worker.reading = undefined
     const seconds = (performance.now() - asked) / 1000 - worker.wait
     worker.rate = (position - answer.start) / Math.max(seconds, 0.001)
     if (run.length > 0 && position < answer.end) {
@@ -284,6 +303,7 @@ class PartFetcher {
       .finally(() => {
         BUFFERS.give(buffer)
         this.#pending.delete(done)
+        this.#wake()
       })
     this.#pending.add(done)
     return done
@@ -291,17 +311,29 @@ class PartFetcher {
 
   async #settle(part: Part, bytes: Buffer, known: KnownPlace): Promise<void> {
     if (part.sha256 !== undefined && (await sha256Of(bytes)) !== part.sha256) {
-      this.#places.sentDamaged(known, part)
-      const reason = `${known.place.name} has sent damaged bytes (${part.start} to ${part.end})`
-      this.#tellAgain(bytes.length, reason)
-      this.#again.push(part)
+      this.#refuse(part, known)
+      return
+    }
+    try {
+      await this.#order.take(part, bytes, this.#abort.signal)
+    } catch (error) {
+      // Where a part has no digest of its own, only who takes it can tell.
+      if (part.sha256 !== undefined || !(error instanceof DigestMismatch)) throw error
+      this.#refuse(part, known)
       return
     }
     this.#places.succeeded(known)
-    await this.#order.take(part, bytes, this.#abort.signal)
     this.#useful += bytes.length
     const { subject } = this.#order.file
     this.#order.options.onEvent?.({ event: 'verified', subject, bytes: bytes.length })
+  }
+
+  /** Fetches a part again, which was damaged. */
+  #refuse(part: Part, known: KnownPlace): void {
+    this.#places.sentDamaged(known, part)
+    const reason = `${known.place.name} has sent damaged bytes (${part.start} to ${part.end})`
+    this.#tellAgain(part.end - part.start, reason)
+    this.#again.push(part)
   }
 
   #tellReceived(bytes: number): void {
@@ -323,8 +355,4 @@ export async function sha256Of(bytes: Buffer): Promise<string> {
 
 function lastOf(run: readonly Part[]): Part {
   return run.at(-1) as Part
-}
-
-function partLength(part: Part | undefined): number {
-  return part === undefined ? 0 : part.end - part.start
 }

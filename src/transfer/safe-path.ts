@@ -21,8 +21,13 @@ export function safePath(path: string): string {
  * @throws PullRefused when the target is not within the folder
  */
 export function safeLinkTarget(path: string, target: string): string {
-  const at = posix.normalize(posix.join(posix.dirname(path), target))
-  const isInside = !posix.isAbsolute(target) && at !== '..' && !at.startsWith('../')
-  if (isInside && target !== '' && !target.includes('\0')) return target
+  if (staysInside(path, target)) return target
   throw new PullRefused(`the link ${path} of the archive leads out of it, to ${target}; refused`)
+}
+
+/** True when a link leads to something within its folder. */
+export function staysInside(path: string, target: string): boolean {
+  const at = posix.normalize(posix.join(posix.dirname(path), target))
+  if (target === '' || target.includes('\0') || posix.isAbsolute(target)) return false
+  return at !== '..' && !at.startsWith('../')
 }

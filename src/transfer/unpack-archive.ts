@@ -1,5 +1,6 @@
 /** Unpacks an archive while it arrives. */
 import type { MemberIndex } from '../archive/member-index.ts'
+import type { OutsideLink } from './extract-tar.ts'
 import type { RemoteFile } from './remote-file.ts'
 import type { TransferOptions, TransferSummary } from './transfer-options.ts'
 import { unpackForeign } from './unpack-foreign.ts'
@@ -11,6 +12,8 @@ export interface UnpackOptions extends TransferOptions {
   readonly index?: MemberIndex
   /** Paths of files below the top folder that are wanted; everything when undefined. */
   readonly only?: readonly string[]
+  /** What becomes of links that lead out of an archive of another tool; without it they are refused. */
+  readonly outsideLink?: OutsideLink
 }
 
 /**
@@ -23,8 +26,9 @@ export interface UnpackOptions extends TransferOptions {
 export function unpackArchive(
   file: RemoteFile,
   folder: string,
-  { index, only, ...options }: UnpackOptions,
+  { index, only, outsideLink, ...options }: UnpackOptions,
 ): Promise<TransferSummary> {
   const order = { file, folder, options, ...(only !== undefined && { only }) }
-  return index === undefined ? unpackForeign(order) : unpackIndexed({ ...order, index })
+  if (index === undefined) return unpackForeign({ ...order, ...(outsideLink && { outsideLink }) })
+  return unpackIndexed({ ...order, index })
 }

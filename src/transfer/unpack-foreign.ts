@@ -9,7 +9,7 @@ import { mkdir, rm, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import { downloadFile } from './download-file.ts'
-import { extractTar } from './extract-tar.ts'
+import { extractTar, type OutsideLink } from './extract-tar.ts'
 import { hashFile } from './hash-file.ts'
 import type { RemoteFile } from './remote-file.ts'
 import type { TransferOptions, TransferSummary } from './transfer-options.ts'
@@ -20,6 +20,7 @@ export interface ForeignOrder {
   readonly file: RemoteFile
   readonly folder: string
   readonly only?: readonly string[]
+  readonly outsideLink?: OutsideLink
   readonly options: TransferOptions
 }
 
@@ -45,14 +46,14 @@ async function throughFile({
   file,
   folder,
   options,
-  only,
+  ...rest
 }: ForeignOrder): Promise<TransferSummary> {
   const archive = `${folder}.tgz`
   const summary = await fetched(file, archive, options)
   await rm(folder, { recursive: true, force: true })
   const { subject } = file
   const packed = createReadStream(archive, { highWaterMark: 1024 * 1024 })
-  await extractTar(packed, { folder, only, subject })
+  await extractTar(packed, { ...rest, folder, subject })
   await rm(archive, { force: true })
   return summary
 }

@@ -1,8 +1,8 @@
 /** Unpacks an archive of another tool without keeping it: where the disk has no room for both. */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { RefdepotError } from '../domain/errors.ts'
 import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { extractTar } from './extract-tar.ts'
@@ -19,7 +19,7 @@ export async function unpackStream({
   file,
   folder,
   options,
-  only,
+  ...rest
 }: ForeignOrder): Promise<TransferSummary> {
   await rm(folder, { recursive: true, force: true })
   const { md5, sha256 } = file.digests
@@ -28,18 +28,21 @@ export async function unpackStream({
   const packed = new PassThrough({ highWaterMark: 1024 * 1024 })
   // Who reads it learns of the error from the promise.
   packed.on('error', () => {})
+  // Then nothing drains it any more.
+  const closed = new AbortController()
+  packed.on('close', () => closed.abort())
   const stop = new AbortController()
   const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])])
   const fed = fetchInOrder(file, { ...options, signal }, async bytes => {
     hash.update(bytes)
     // The bytes belong to somebody else soon.
-    if (!packed.write(Buffer.from(bytes))) await drained(packed)
+    if (!packed.write(Buffer.from(bytes))) await once(packed, 'drain', { signal: closed.signal })
   })
   fed.then(
     () => packed.end(),
     error => packed.destroy(error),
   )
-  const extracted = extractTar(packed, { folder, only, subject })
+  const extracted = extractTar(packed, { ...rest, folder, subject })
   extracted.catch(error => stop.abort(error))
   try {
     const [cost] = await Promise.all([fed, extracted])
@@ -56,12 +59,4 @@ export async function unpackStream({
     if (error instanceof RefdepotError || unpacked.status === 'fulfilled') throw error
     throw unpacked.reason
   }
-}
-
-/** Waits until there is room again; a stream that ends before throws why. */
-async function drained(stream: PassThrough): Promise<void> {
-  const room = new Promise<void>(go => {
-    stream.once('drain', go)
-  })
-  await Promise.race([room, finished(stream, { readable: false })])
 }

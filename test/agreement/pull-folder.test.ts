@@ -180,3 +180,82 @@ t.test(
     t.match((await refgenie('seek', 't7/fasta')).stdout, `${home}/alias/t7/fasta/default/t7.fa`)
   },
 )
+
+/** Looks for an asset and asks whether another could be placed; answers what it found and the code of the refusal. */
+const LOOK = `
+import { openTarget } from './dist/client/open-target.js'
+const [layout, folder, asset, other] = process.argv.slice(1)
+const target = await openTarget({ folder, layout })
+const path = await target.find(JSON.parse(asset))
+const again = await target.place(JSON.parse(asset), () => process.exit(9))
+const refused = await target.place(JSON.parse(other), () => process.exit(9)).catch(error => error)
+console.log(JSON.stringify({ path, action: again.action, code: refused.code, message: refused.message }))
+`
+
+t.test('a shared store that is mounted read-only: found, sound, never written', async t => {
+  const server = await startOurs(t, ['-c', CONFIG])
+  for (const layout of ['refgenie', 'flat', 'digest'] as const) {
+    const { home } = await genomeFolder(t)
+    const { asset, fill } = await assetAt(server, 't7', 'fasta', 'default')
+    const { path } = await (await openTarget({ folder: home, layout })).place(asset, fill)
+    const other = (await assetAt(server, 'lambda', 'fasta', 'default')).asset
+    const readOnly = (program: string, ...args: string[]) =>
+      run('unshare', [
+        '-rm',
+        'sh',
+        '-c',
+        'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"',
+        home,
+        program,
+        ...args,
+      ])
+    const assets = [asset, other].map(each => JSON.stringify(each))
+    const node = ['--input-type=module', '-e', LOOK, layout, home, ...assets]
+    const looked = await readOnly(process.execPath, ...node)
+    t.equal(looked.code, 0, looked.stderr)
+    t.match(JSON.parse(looked.stdout), {
+      path,
+      action: 'current',
+      code: 'storage-write-failed',
+      message: /the file system is read-only/,
+    })
+    const main = 'dist/cli/main.js'
+    const found = await readOnly(process.execPath, main, 'path', 't7/fasta.fasta', '-o', home)
+    t.match(found.stdout, new RegExp(`^${home}/.*\\.fa\n$`), found.stderr)
+    const sound = await readOnly(process.execPath, main, 'verify', home, '--deep')
+    t.equal(sound.code, 0, sound.stderr)
+  }
+})
+
+/** Places an asset whose download takes a while; the first one to begin is killed in the middle of it. */
+const PLACE = `
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { openTarget } from './dist/client/open-target.js'
+const [folder, log, asset] = process.argv.slice(1)
+const target = await openTarget({ folder, layout: 'refgenie' })
+const { action } = await target.place(JSON.parse(asset), async staging => {
+  await appendFile(log, 'begun\\n')
+  const begun = await readFile(staging + '/begun', 'utf8').catch(() => '')
+  await mkdir(staging, { recursive: true })
+  await writeFile(staging + '/begun', begun + process.pid + '\\n')
+  await wait(300)
+  if (begun === '') process.kill(process.pid, 'SIGKILL')
+})
+console.log(action)
+`
+
+t.test('forty processes, the first of them killed under way: one goes on, all have it', async t => {
+  const server = await startOurs(t, ['-c', CONFIG])
+  const { home } = await genomeFolder(t)
+  const { asset } = await assetAt(server, 't7', 'fasta', 'default')
+  const log = join(home, 'log')
+  const args = ['--input-type=module', '-e', PLACE, home, log, JSON.stringify(asset)]
+  const all = await Promise.all(Array.from({ length: 40 }, () => run(process.execPath, args)))
+  t.equal(await readFile(log, 'utf8'), 'begun\nbegun\n', 'the killed one, and the one that went on')
+  const outputs = all.map(({ stdout }) => stdout.trim()).sort()
+  t.same(outputs, ['', ...Array.from({ length: 38 }, () => 'current'), 'pulled'])
+  const begun = await readFile(join(home, 'data', T7, 'fasta/default/begun'), 'utf8')
+  t.equal(begun.split('\n').length, 3, 'it went on with what the killed one had left')
+  t.same(await readdir(join(home, 'data/.refdepot/staging')), [])
+})

@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { runHere } from '../support/run-here.ts'
+import { startApp } from '../support/start-app.ts'
 
 t.test('set, get, show, unset', async t => {
   const path = join(t.testdir({}), 'new', 'config.yaml')
@@ -59,3 +60,27 @@ t.test('what is wrong is refused, and nothing is written', async t => {
     stderr: /nope is no setting/,
   })
 })
+
+t.test(
+  'commands take what is set: servers, limits, folders; what needs none does not look',
+  async t => {
+    const folder = t.testdir({})
+    const path = join(folder, 'config.yaml')
+    const { listen } = await startApp(t)
+    const url = await listen()
+    await writeFile(path, `server: ${url}\nlayout: digest\noutput: pulled\nretries: 0\n`)
+    const env = { REFDEPOT_CLIENT_CONFIG: path }
+    const pulled = await runHere(['pull', 't7/fasta'], env)
+    t.equal(pulled.code, 0, pulled.stderr)
+    t.equal((await stat(join(folder, 'pulled'))).isDirectory(), true)
+    const where = await runHere(['path', 't7/fasta'], env)
+    t.match(where, { code: 0, stdout: join(folder, 'pulled') })
+    const flag = ['--server', 'http://127.0.0.1:9']
+    t.match(await runHere(['ls', ...flag, 't7'], env), { code: 1, stderr: /127\.0\.0\.1:9/ })
+    await writeFile(path, 'nope: 1\n')
+    t.match(await runHere(['ls'], env), { code: 1, stderr: /nope is no setting/ })
+    t.match(await runHere(['archive', 'list', '-c', 'example/genome_config.yaml'], env), {
+      code: 0,
+    })
+  },
+)

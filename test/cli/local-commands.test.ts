@@ -65,6 +65,7 @@ t.test(
     await rm(join(path, `${GENOME}.fa.fai`))
     const missing = await runHere(['verify', '-c', config])
     t.equal(missing.code, 1)
+    t.match(missing.stderr, /pull again what is missing/)
     t.equal(missing.stdout, `missing  t7/fasta:default: ${path}/${GENOME}.fa.fai is not there\n`)
     await writeFile(join(path, `${GENOME}.fa`), 'x')
     const damaged = await runHere(['verify', folder, '--json'])

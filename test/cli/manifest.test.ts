@@ -9,6 +9,7 @@ import { parseManifest } from '../../src/domain/manifest.ts'
 import { LazyState } from '../../src/state/lazy-state.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
+import { serveCli } from '../support/run-cli.ts'
 import { runHere } from '../support/run-here.ts'
 import { startApp } from '../support/start-app.ts'
 import { v3Only } from '../support/v3-only.ts'
@@ -158,6 +159,8 @@ t.test('what is shown in the forms of other tools, from a file, an address, an i
   const aria2 = ['show', bare, '--format', 'aria2']
   t.match(await manifest(...aria2), { code: 1, stderr: /has no address/ })
   t.match((await manifest(...aria2, '--server', url)).stdout, `${url}/archives/${hex('md5')}\n`)
+  const asTable = (await manifest('show', bare, '--server', url)).stdout
+  t.notMatch(asTable, 'http', 'shown as it is')
   t.match(await manifest('publish', file, '--server', url), { code: 4, stderr: /valid token/ })
   const readable = await (await state.open()).tokens.create({
     name: 'reader',
@@ -165,6 +168,14 @@ t.test('what is shown in the forms of other tools, from a file, an address, an i
     by: 'me',
   })
   t.match(await runHere(publish, { REFDEPOT_TOKEN: readable.token }), { code: 4 })
+})
+
+t.test('the operator says who may keep manifests', async t => {
+  const { url } = await serveCli(t, ['-c', 'example/genome_config.yaml', '--manifests', 'off'])
+  const answer = await fetch(`${url}/manifests/${'a'.repeat(64)}`)
+  t.match(await answer.json(), { status: 404, code: 'manifests-off' })
+  const refused = await runHere(['serve', '-c', 'example/genome_config.yaml', '--manifests', 'all'])
+  t.match(refused, { code: 2, stderr: /--manifests.*token, open or off/ })
 })
 
 t.test('what goes wrong', async t => {

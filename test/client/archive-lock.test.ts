@@ -89,6 +89,16 @@ t.test(
   },
 )
 
+t.test('what processes leave that are killed while they wait is cleared away', async t => {
+  const dead = await lockText(t, { pid: await deadProcess() })
+  const living = `${dead.path}.2`
+  await writeFile(`${dead.path}.1`, dead.text)
+  await writeFile(living, dead.text.replace(/ \d+ /, ` ${process.pid} `))
+  await writeFile(join(dead.path, '..', 'other'), dead.text)
+  await withArchiveLock(dead.path, async () => {})
+  t.same((await readdir(join(dead.path, '..'))).sort(), ['lock.2', 'other'])
+})
+
 t.test('the lock of another machine counts as long as its time moves', async t => {
   const { path, text } = await lockText(t, { host: 'elsewhere', pid: await deadProcess() })
   await writeFile(path, text)

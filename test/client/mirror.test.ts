@@ -236,6 +236,8 @@ t.test('a hostile server writes nowhere else', async t => {
     [other]: genome([T7], 'fasta'),
     ['e'.repeat(48)]: genome(['fine'], 'fasta.fai'),
     ['d'.repeat(48)]: genome(['.refdepot'], 'fasta'),
+    // Sound, but nothing is there.
+    ['c'.repeat(48)]: genome([], 'plain'),
   }
   const paths = { ...names, '../up': genome(['../../escape'], '../../asset') }
   let dict: object = paths
@@ -259,6 +261,7 @@ t.test('a hostile server writes nowhere else', async t => {
       /alias "\.refdepot" is no name/,
       /fasta\.fai:default" is no registry path/,
       /alias 6c5f.* is the digest of another genome/,
+      /answers 404/,
       /answers 404/,
     ],
   )

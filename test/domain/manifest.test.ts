@@ -59,6 +59,15 @@ t.test(
   },
 )
 
+t.test('the table of a release is a manifest', async t => {
+  const head =
+    'registry_path\talias\tasset\ttag\tasset_digest\tmd5\tsha256\tsize\tavailable\twithdrawn'
+  const row = `${'e'.repeat(48)}/fasta:v1\thg38\tfasta\tv1\t${MD5}\t${MD5}\t${SHA}\t9\ttrue\t`
+  t.match(parseManifest(table(head, row)).rows, [
+    { registryPath: `${'e'.repeat(48)}/fasta:v1`, md5: MD5, size: 9, extra: { alias: 'hg38' } },
+  ])
+})
+
 t.test('the table of the ICGC storage client is read by position', async t => {
   const names =
     'repo_code\tfile_id\tobject_id\tfile_format\tfile_name\tfile_size\tmd5_sum\tindex_object_id\tdonor_id/donor_count\tproject_id/project_count\tstudy'

@@ -32,12 +32,16 @@ export interface Faults {
   readonly wrongDigest?: boolean
   readonly via?: string
   readonly noDate?: boolean
+  /** By path: answers that are wrong in a way of their own. */
+  readonly answers?: Readonly<
+    Record<string, (request: IncomingMessage, reply: ServerResponse) => void>
+  >
   /** Value of `Server`. */
   readonly software?: string
 }
 
 /** A request as it arrived. */
-interface Arrived {
+export interface Arrived {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']
@@ -84,9 +88,11 @@ function answer(
   const path = (request.url ?? '').split('?')[0] ?? ''
   const content = files[path]
   heads(reply, faults, content !== undefined)
-  const { redirect } = faults
+  const { redirect, answers } = faults
+  const own = answers?.[path]
   const { authorization } = request.headers
-  if (request.method === 'OPTIONS') preflight(reply, faults)
+  if (own !== undefined) own(request, reply)
+  else if (request.method === 'OPTIONS') preflight(reply, faults)
   else if (redirect !== undefined && path.startsWith(redirect.from)) {
     reply.writeHead(302, { location: redirect.to + path.slice(redirect.from.length) }).end()
   } else if (faults.token !== undefined && authorization !== `Bearer ${faults.token}`) {

@@ -6,7 +6,7 @@ import { DigestMismatch, RemoteFailed } from '../../src/domain/transfer-errors.t
 import { downloadFile } from '../../src/transfer/download-file.ts'
 import { PART_SIZE } from '../../src/transfer/part-plan.ts'
 import { type Hook, rangeServer, sendRange } from '../support/range-server.ts'
-import { fastNoise, quickly, remoteFile } from '../support/remote-files.ts'
+import { digestOf, fastNoise, quickly, remoteFile } from '../support/remote-files.ts'
 
 const CONTENT = fastNoise(5 * PART_SIZE + 12_345)
 
@@ -262,14 +262,46 @@ t.test('a stop of the bytes is noticed by their speed', async t => {
   t.match(reasons.join(), /is too slow: less than 1000000 bytes a second for 0\.4 s/)
 })
 
+t.test('what a slow connection has before it is taken over by the others', async t => {
+  const size = 512 * 1024
+  const content = CONTENT.subarray(0, 8 * size)
+  const hook: Hook = ({ response, range }) => {
+    if (range?.start !== 0) return false
+    const { end } = range
+    response.writeHead(206, {
+      'content-length': end,
+      'content-range': `bytes 0-${end - 1}/${content.length}`,
+    })
+    // The first half of a run, in about two seconds.
+    let at = 0
+    const timer = setInterval(() => {
+      response.write(content.subarray(at, Math.min(end, at + size / 10)))
+      at += size / 10
+    }, 200)
+    response.on('close', () => clearInterval(timer))
+    return true
+  }
+  const { file, target, server } = await setUp(t, hook, true, content)
+  const sha256 = Array.from({ length: 8 }, (_, i) =>
+    digestOf('sha256', content.subarray(i * size, (i + 1) * size)),
+  )
+  const options = quickly(t)
+  await downloadFile({ ...file, parts: { size, sha256 } }, target, { ...options, jobs: 2 })
+  t.ok((await readFile(target)).equals(content))
+  const [slow, fast, taken] = server.requests.map(({ range }) => range)
+  t.strictSame([slow, fast], [`bytes=0-${4 * size - 1}`, `bytes=${4 * size}-${8 * size - 1}`])
+  t.match(taken, new RegExp(`^bytes=\\d+-${4 * size - 1}$`), 'the end of the run of the slow one')
+})
+
 t.test('links that expire are asked for again', async t => {
   const store = await rangeServer(t, { 'a.tgz': CONTENT })
   let uses = 0
-  store.hook = ({ response }) => {
-    // A link is good for two requests.
+  store.hook = ({ response, range }) => {
+    // A link is good for two requests, and each brings a part at most.
     uses += 1
-    if (uses % 3 !== 0) return false
-    response.writeHead(403).end('<Error>expired</Error>')
+    const { start, end } = range ?? { start: 0, end: CONTENT.length }
+    if (uses % 3 === 0) response.writeHead(403).end('<Error>expired</Error>')
+    else sendRange(response, CONTENT, { start, end: Math.min(end, start + PART_SIZE) })
     return true
   }
   const { file, target, server, options } = await setUp(t, ({ response }) => {

@@ -2,7 +2,7 @@
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { FIXES } from './fixes.ts'
 import type { Probe, Seen } from './probe.ts'
-import { jsonIn, routeUrl, type ServerKind } from './server-kind.ts'
+import { listingIn, routeUrl, type ServerKind } from './server-kind.ts'
 import type { Subjects } from './subjects.ts'
 
 const MOST_LISTING = 64 * 1024 * 1024
@@ -54,6 +54,5 @@ function seen(listing: Seen): string {
 }
 
 function assets({ bytes }: Seen): number {
-  const listing = (jsonIn(bytes) ?? {}) as Record<string, readonly string[]>
-  return Object.values(listing).flat().length
+  return Object.values(listingIn(bytes)).flat().length
 }

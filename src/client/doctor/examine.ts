@@ -71,13 +71,16 @@ async function wholeExamination(
     const evidence = 'there is no archive and no file to look at'
     return [fail('download', evidence, subjects.count === 0 ? FIXES.nothing : FIXES.api)]
   }
-  const { findings, whole } = await deliveryChecks(file, probe)
-  if (whole === undefined) return findings
   const page: Page = { origin: parts.origin, token: parts.credentials }
+  const redirects = await redirectChecks(file.url, page, probe)
+  // Nothing can be asked where nobody would follow.
+  if (redirects[0]?.level === 'fail') return redirects
+  const { findings, whole } = await deliveryChecks(file, probe)
+  if (whole === undefined) return [...redirects, ...findings]
   return [
+    ...redirects,
     ...findings,
     ...(await rangeChecks(file.url, whole, probe)),
     ...(await corsChecks(file.url, page, probe)),
-    ...(await redirectChecks(file.url, page, probe)),
   ]
 }

@@ -48,9 +48,20 @@ export function routesIn(document: Buffer): Map<string, string> {
   }
   const routes = new Map<string, string>()
   for (const [path, { get }] of Object.entries(paths)) {
-    if (get?.operationId?.includes('custom_Id_') === true) routes.set(get.operationId, path)
+    const name = get?.operationId
+    // What is no path could lead to another host.
+    if (name?.includes('custom_Id_') === true && path.startsWith('/')) routes.set(name, path)
   }
   return routes
+}
+
+/** Assets by genome, as `/v3/assets/list` tells them; what has another shape is left out. */
+export function listingIn(bytes: Buffer): Readonly<Record<string, readonly string[]>> {
+  const isName = (name: unknown) => typeof name === 'string'
+  const rows = Object.entries((jsonIn(bytes) ?? {}) as object).filter(
+    ([, names]) => Array.isArray(names) && names.every(isName),
+  )
+  return Object.fromEntries(rows)
 }
 
 /** The value of a JSON text; undefined for anything else. */

@@ -1,6 +1,6 @@
 /** What is examined at a server: one archive, and one FASTA file with its index. */
 import type { Probe } from './probe.ts'
-import { jsonIn, routeUrl, type ServerKind } from './server-kind.ts'
+import { jsonIn, listingIn, routeUrl, type ServerKind } from './server-kind.ts'
 
 /** An asset of a server that has the API of refgenieserver. */
 export interface SubjectAsset {
@@ -41,20 +41,19 @@ export async function subjectsOf(
     const { status, bytes } = await probe.ask(url, { most: MOST_LISTING })
     return status === 200 ? bytes : Buffer.alloc(0)
   }
-  const json = async (...question: Parameters<typeof text>) => jsonIn(await text(...question))
-  const listing = ((await json('v3custom_Id_assets')) ?? {}) as Listing
+  const listing = listingIn(await text('v3custom_Id_assets'))
   const count = Object.values(listing).reduce((sum, names) => sum + names.length, 0)
   const [digest, asset] = chosen(listing) ?? []
   if (digest === undefined || asset === undefined) return { count }
   const place = { genome: digest, asset }
   // As text: a tag `1.10` is no number.
   const tag = String(await text('v3custom_Id_default_tag', place)).replaceAll('"', '') || 'default'
-  const names = (await json('v3custom_Id_aliases_dict')) as Listing | undefined
-  const genome = names?.[digest]?.[0] ?? digest
-  const attributes = (await json('v3custom_Id_asset_attrs', place)) as Attributes | undefined
+  const aliases = listingIn(await text('v3custom_Id_aliases_dict'))
+  const genome = aliases[digest]?.[0] ?? digest
+  const attributes = jsonIn(await text('v3custom_Id_asset_attrs', place)) as Attributes | undefined
   const archive = routeUrl(server, kind.routes, 'v3custom_Id_archive', place)
-  const md5 = attributes?.archive_digest
-  const path = attributes?.seek_keys?.fasta
+  const md5 = textOf(attributes?.archive_digest)
+  const path = textOf(attributes?.seek_keys?.fasta)?.split('/').map(encodeURIComponent).join('/')
   const files = `${server}/${digest}/assets/${asset}:${tag}/files`
   return {
     count,
@@ -66,9 +65,14 @@ export async function subjectsOf(
   }
 }
 
+/** As other software may tell them, in whatever shape. */
 interface Attributes {
-  readonly archive_digest?: string
-  readonly seek_keys?: { readonly fasta?: string }
+  readonly archive_digest?: unknown
+  readonly seek_keys?: { readonly fasta?: unknown }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 /** A FASTA asset, since every client can do something with it; else any. */

@@ -53,9 +53,10 @@ function mustSucceed({ trial, subject, fired }: Ended): boolean {
   const { servers } = trial
   if (servers.some(({ manner }) => manner === 'sound')) return true
   if (servers.some(({ manner }) => manner !== 'gentle')) return false
-  // What is said not to be there is final. Without hashes of parts nobody can tell where damage is: the whole is fetched once more.
+  // What is said not to be there is final. Without hashes of what is asked for nobody can tell where damage is: all of it is fetched once more.
   const isFinal = count(fired, ['404']) > 0
-  return !isFinal && count(fired, CHANGING_FAULTS) <= (subject.parts === undefined ? 1 : 2)
+  const hasHashes = subject.parts !== undefined && trial.form !== 'only'
+  return !isFinal && count(fired, CHANGING_FAULTS) <= (hasHashes ? 2 : 1)
 }
 
 /** An error is one of ours, and says what has happened. */

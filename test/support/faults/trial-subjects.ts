@@ -1,6 +1,6 @@
 /** What the trials download: plain files, and archives that are unpacked while they arrive. */
 import { execFileSync } from 'node:child_process'
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { MemberIndex } from '../../../src/archive/member-index.ts'
@@ -13,6 +13,7 @@ import { annotation, plainFasta } from '../content-shapes.ts'
 import { archive, create, indexOf } from '../create-archives.ts'
 import { genomeFolder } from '../genome-folder.ts'
 import { digestOf, fastNoise } from '../remote-files.ts'
+import { treeOf } from '../tree-of.ts'
 import type { Form, Trial } from './download-trial.ts'
 
 /** What a trial downloads. */
@@ -86,20 +87,6 @@ function unpacked(form: Form, { content, index, tree }: Packed): Subject {
 }
 
 const sorted = (tree: object) => Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1))
-
-/** Content below a folder by path: digests, targets of links. */
-async function treeOf(folder: string): Promise<Record<string, string>> {
-  const tree: Record<string, string> = {}
-  for (const name of await readdir(folder, { recursive: true })) {
-    if (name.startsWith('_refgenie_build')) continue
-    const path = join(folder, name)
-    const stats = await lstat(path)
-    if (stats.isSymbolicLink()) tree[name] = `-> ${await readlink(path)}`
-    else if (stats.isDirectory()) tree[name] = 'folder'
-    else tree[name] = `${digestOf('sha256', await readFile(path))} ${stats.mode & 0o100}`
-  }
-  return tree
-}
 
 function plainFile({ size, seed, partSize }: Trial): Subject {
   const content = fastNoise(size, seed % 251)
