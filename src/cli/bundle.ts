@@ -12,6 +12,7 @@ import { withConfigLock } from '../config/config-lock.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { type NetworkFlags, networkOf, numberOf, serversOf } from './network-flags.ts'
 import { type PlaceFlags, placeOf } from './pull-place.ts'
@@ -48,12 +49,13 @@ export async function runCreate(paths: readonly string[], flags: CreateFlags): P
 }
 
 async function withSource<T>(
-  flags: CreateFlags,
+  given: CreateFlags,
   staging: string,
   work: (source: BundleSource) => Promise<T>,
 ): Promise<T> {
-  const config = flags.config ?? ''
-  if (config !== '') return work(await folderSource(config, flags.archiveFolder))
+  const config = given.config ?? ''
+  if (config !== '') return work(await folderSource(config, given.archiveFolder))
+  const flags = withClientSettings(given, process.env)
   const [server] = serversOf(flags, process.env)
   if (server === undefined) {
     const allowed = 'a server (--server URL) or the config of an archive folder (-c FILE)'
