@@ -1,6 +1,7 @@
 /** Registers the commands below `bundle`. */
 import type { Command } from 'commander'
 import type { Settle } from './archive-commands.ts'
+import { policyOption } from './archive-flags.ts'
 import type { CreateFlags, ImportFlags, ReadFlags, ServeBundleFlags } from './bundle.ts'
 import { networkFlags, serverFlag } from './network-flags.ts'
 
@@ -28,6 +29,7 @@ export function bundleCommands(program: Command, settle: Settle): void {
     .requiredOption('-o, --output <FILE>', 'the bundle to write')
     .option('-c, --config <FILE>', 'take them from the archive folder of this genome config')
     .option('--archive-folder <DIR>', 'archive folder; without it the one the config names')
+    .addOption(policyOption('with -c: policy that says what is controlled; it is marked so'))
     .option('--include-restricted', 'take also what must not be passed on (redistribute: no)')
     .option('-j, --jobs <N>', 'connections for an archive (default: 8)')
     .option('--json', 'as JSON, one event a line')

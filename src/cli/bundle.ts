@@ -9,6 +9,7 @@ import { checkBundle, openBundle } from '../client/open-bundle.ts'
 import { selectAssets } from '../client/select-assets.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { withConfigLock } from '../config/config-lock.ts'
+import { resolveSettings } from '../config/settings.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
@@ -23,6 +24,7 @@ export interface CreateFlags extends NetworkFlags {
   readonly output: string
   readonly config?: string
   readonly archiveFolder?: string
+  readonly policy?: string
   readonly includeRestricted?: boolean
   readonly jobs?: string
   readonly json?: boolean
@@ -53,7 +55,12 @@ async function withSource<T>(
   work: (source: BundleSource) => Promise<T>,
 ): Promise<T> {
   const config = flags.config ?? ''
-  if (config !== '') return work(await folderSource(config, flags.archiveFolder))
+  if (config !== '') {
+    const { archiveFolder: folder, policy } = flags
+    const policyOf = (file: Readonly<Record<string, unknown>>) =>
+      resolveSettings({ flags: { policy }, environment: process.env, file }).policy
+    return work(await folderSource(config, { policyOf, ...(folder !== undefined && { folder }) }))
+  }
   const [server] = serversOf(flags, process.env)
   if (server === undefined) {
     const allowed = 'a server (--server URL) or the config of an archive folder (-c FILE)'

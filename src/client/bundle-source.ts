@@ -9,6 +9,7 @@ import { findTag } from '../archive/server-record.ts'
 import { SIDE_FILES } from '../archive/side-files.ts'
 import { filesOfTag, type TagFile } from '../archive/tag-files.ts'
 import type { RawConfig } from '../config/genome-config-schema.ts'
+import { readPolicy } from '../config/policy.ts'
 import { readRawConfig } from '../config/raw-config.ts'
 import { AccessTable } from '../domain/access.ts'
 import { Catalogue, type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
@@ -39,16 +40,29 @@ export interface BundleSource {
   filesOf(entry: CatalogueEntry): Promise<SourceTag>
 }
 
+/** How the archive folder of a config is found. */
+export interface FolderOptions {
+  /** Archive folder given by the operator; it wins over the config. */
+  readonly folder?: string
+  /** Path of the policy, by the settings that the config has; empty without one. */
+  readonly policyOf: (settings: Readonly<Record<string, unknown>>) => string
+}
+
 /**
- * The archive folder of a config, as `serve` would find it.
+ * The archive folder of a config, as `serve` would find it. What is controlled there is marked so.
  *
- * @throws ConfigUnreadable, ConfigInvalid
+ * @throws ConfigUnreadable, ConfigInvalid (of the policy too)
  */
-export async function folderSource(path: string, folder?: string): Promise<BundleSource> {
-  const { config, archiveFolder, marks } = await findServerConfig(path, folder)
+export async function folderSource(
+  path: string,
+  { folder, policyOf }: FolderOptions,
+): Promise<BundleSource> {
+  const { config, archiveFolder, marks, settings } = await findServerConfig(path, folder)
+  const policyFile = policyOf(settings)
+  const policy = policyFile === '' ? undefined : await readPolicy(policyFile)
   const raw = await readRawConfig(config.file)
   const catalogue = new Catalogue({ genomes: config.genomes })
-  const access = new AccessTable(config.genomes, { configs: marks })
+  const access = new AccessTable(config.genomes, { configs: marks, ...(policy && { policy }) })
   for (const entry of catalogue.entries()) {
     const tag = findTag(raw, tagName(entry))
     // What another config of the same folder says counts too, and goes along with the tag.

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import {
   BUNDLE_GENERATION,
@@ -20,6 +21,7 @@ import { byCodePoint } from '../domain/text-order.ts'
 import { DigestMismatch, PullRefused } from '../domain/transfer-errors.ts'
 import type { BundleSource, SourceFile, SourceTag } from './bundle-source.ts'
 import { isRestricted, tagName } from './mirror-plan.ts'
+import { mustHaveRoom } from './room.ts'
 
 /** How a bundle is made. */
 export interface CreateBundleOptions {
@@ -41,7 +43,7 @@ export interface CreatedBundle {
  *
  * @param file - absolute path
  * @throws PullRefused when one of the tags must not be passed on, or its archive is missing; DigestMismatch when one is damaged; what
- *   the source throws; StorageWriteFailed
+ *   the source throws; DiskFull, StorageWriteFailed
  */
 export async function createBundle(
   source: BundleSource,
@@ -65,6 +67,10 @@ export async function createBundle(
   add(members, generationKey(BUNDLE_GENERATION), config)
   add(members, CURRENT_KEY, currentText(BUNDLE_GENERATION, 0))
   const sorted = [...members.values()].sort((a, b) => byCodePoint(a.path, b.path))
+  await mustHaveRoom(
+    dirname(file),
+    sorted.reduce((sum, { size: bytes }) => sum + bytes, 0),
+  )
   const manifest = bundleManifestText(sorted.map(bundled))
   await writeTar(file, [textMember(BUNDLE_MANIFEST, manifest), ...sorted], ({ path }) => {
     return new DigestMismatch(`${path} is damaged, or changed while it was bundled`)

@@ -13,6 +13,7 @@ import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
 import { PullRefused } from '../domain/transfer-errors.ts'
 import { tagName } from './mirror-plan.ts'
 import { bundledFiles, checkBundle, type OpenedBundle } from './open-bundle.ts'
+import { mustHaveRoom } from './room.ts'
 
 /** How a bundle is imported. */
 export interface ImportOptions {
@@ -25,7 +26,7 @@ export interface ImportOptions {
  *
  * @param folder - made when it is not there
  * @returns the tags
- * @throws DigestMismatch, BundleRefused, PullRefused when a tag has another archive here, ConfigInvalid, ConfigLocked, StorageFailed,
+ * @throws DigestMismatch, BundleRefused, PullRefused when a tag has another archive here, DiskFull, ConfigInvalid, ConfigLocked, StorageFailed,
  *   StorageWriteFailed; nothing has changed then
  */
 export async function importArchives(
@@ -43,6 +44,10 @@ export async function importArchives(
     const reason = `has another archive here (${there}); --force replaces it`
     throw new PullRefused(`${registryPathOf(entry)} ${reason}`)
   }
+  await mustHaveRoom(
+    archiveFolder,
+    bundle.store.files.reduce((sum, { size }) => sum + size, 0),
+  )
   await checkBundle(bundle)
   await removeDeadRuns(archiveFolder)
   const run = await openRunFolder(archiveFolder).catch(error => {

@@ -2,7 +2,7 @@
  * `mirror`: keeps an archive folder that has what another server has. Only archives that are new come over the network; each is compared before it is
  * published, and files and config appear together, so a server over the folder sees the state before or the one after.
  */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Move } from '../archive/publish.ts'
 import { filesThere } from '../archive/remove-archives.ts'
@@ -13,6 +13,7 @@ import type { RawConfig } from '../config/genome-config-schema.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import { nameOf } from '../domain/genome.ts'
+import { parseSize } from '../domain/human-size.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import { PullRefused } from '../domain/transfer-errors.ts'
 import type { TransferOptions } from '../transfer/transfer-options.ts'
@@ -26,6 +27,7 @@ import {
   tagName,
 } from './mirror-plan.ts'
 import { type RemoteSource, remoteSource } from './remote-source.ts'
+import { mustHaveRoom } from './room.ts'
 
 /** What happens to a tag. */
 export type MirrorEvent =
@@ -63,12 +65,14 @@ const MOST_ARCHIVES = 3
 // What was fetched is published after so long, so that a long first run can be served while it goes on.
 const PUBLISH_MS = 30_000
 const STAGING = 'mirror'
+// What stat counts in.
+const DISK_BLOCK = 512
 
 /**
  * Mirrors a server into an archive folder. One run at a time works on a folder.
  *
  * @param server - its address, without a slash at the end
- * @throws RemoteFailed, NotInCatalogue, PullRefused, ConfigInvalid, ConfigLocked, StorageWriteFailed
+ * @throws RemoteFailed, NotInCatalogue, PullRefused, DiskFull, ConfigInvalid, ConfigLocked, StorageWriteFailed
  */
 export async function mirrorServer(
   server: string,
@@ -87,8 +91,25 @@ export async function mirrorServer(
     const legacy = knownLegacy(config)
     const source = await remoteSource(server, { network, legacy, ...(signal && { signal }) })
     const plan = await planMirror(source.catalogue, config, archiveFolder, options)
+    await mustHaveRoom(archiveFolder, bytesOf(plan) - (await stagedBytes(staging)))
     return new MirrorRun({ source, place, staging, options }, plan).run()
   })
+}
+
+/** About how many bytes of archives will come: the list of a server has two decimals. */
+function bytesOf({ wanted }: MirrorPlan): number {
+  return wanted.reduce((sum, { tag }) => sum + (parseSize(tag.archiveSize) ?? 0), 0)
+}
+
+/** Bytes of the disk that an earlier run has taken. */
+async function stagedBytes(staging: string): Promise<number> {
+  let bytes = 0
+  for (const entry of await readdir(staging, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const { blocks } = await stat(join(entry.parentPath, entry.name))
+    bytes += blocks * DISK_BLOCK
+  }
+  return bytes
 }
 
 interface MirrorParts {

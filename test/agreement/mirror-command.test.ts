@@ -1,5 +1,7 @@
 /** `refdepot mirror` of the living refgenieserver and of a refdepot: served, it answers as the origin does; a second run fetches nothing. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,6 +9,7 @@ import t, { type Test } from 'tap'
 import { openTarget } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { noise } from '../support/content-shapes.ts'
+import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
 import { ask } from '../support/peers/answer.ts'
 import { EXPLANATIONS } from '../support/peers/explained-differences.ts'
@@ -16,17 +19,21 @@ import { BUILT, startOurs, startPeer } from '../support/peers/servers.ts'
 
 const ARCHIVES = `${BUILT}/archives`
 const MINIMUM_COMPARISONS = 300
+const ASSETS = 12
 
 /** Passes everything on, and counts bytes of archives. */
 async function counting(t: Test, origin: string) {
-  const counts = { archives: 0 }
+  const counts: { archives: number; onBytes?: (() => void) | undefined } = { archives: 0 }
   const server = createServer((asked, reply) => {
     const { url = '', method = 'GET', headers } = asked
     const passed = request(origin + url, { method, headers, agent: false }, answer => {
       reply.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.on('data', (chunk: Buffer) => {
         // Not of indexes and parts, which are below an archive.
-        if (/\/archive(?:\?|\/)|\/archives\/[0-9a-f]+$/.test(url)) counts.archives += chunk.length
+        if (/\/archive(?:\?|\/)|\/archives\/[0-9a-f]+$/.test(url)) {
+          counts.archives += chunk.length
+          counts.onBytes?.()
+        }
       })
       answer.pipe(reply)
     })
@@ -97,3 +104,71 @@ t.test('a mirror of refdepot, served, answers as the origin', async t => {
   t.match((await mirror(between.url, folder)).summary, { fetched: 0, received: 0, current: 3 })
   t.equal(between.counts.archives, 0, 'no byte of an archive')
 })
+
+t.test(
+  'killed while it fetches and while it publishes: nothing is half, and the last run completes it',
+  async t => {
+    const spec = Object.fromEntries(
+      Array.from({ length: ASSETS }, (_, i) => [
+        `part${i}:default`,
+        { files: { x: noise(3_000_000 + i) } },
+      ]),
+    )
+    const made = await genomeFolder(t, spec)
+    await createArchives(await openTarget(made.config), { registryPaths: [], jobs: 1 })
+    const origin = await startOurs(t, ['-c', made.serverConfig])
+    const between = await counting(t, origin)
+    const folder = join(made.archiveFolder, '..', 'mirror')
+    const isComplete = async () => {
+      for (const name of Object.keys(spec)) {
+        const archive = join(T7, `${name.replace(':', '__')}.tgz`)
+        const [there, here] = await Promise.all(
+          [made.archiveFolder, folder].map(at => readFile(join(at, archive))),
+        )
+        t.ok(there?.equals(here as Buffer), archive)
+      }
+      t.same(await readdir(join(folder, '.refdepot')), [], 'nothing is left')
+    }
+    /** A run that is killed so many milliseconds after so many bytes of archives; its exit code, null when it was killed. */
+    const killedAfter = async (bytes: number, ms: number) => {
+      between.counts.archives = 0
+      const command = ['dist/cli/main.js', 'mirror', '--from', between.url, '-o', folder]
+      const child = spawn(process.execPath, command, { stdio: 'ignore' })
+      between.counts.onBytes = () => {
+        if (between.counts.archives < bytes) return
+        between.counts.onBytes = undefined
+        setTimeout(() => child.kill('SIGKILL'), ms)
+      }
+      const [code] = await once(child, 'exit')
+      between.counts.onBytes = undefined
+      return code
+    }
+    let kills = 0
+    let total = 0
+    while ((await killedAfter(7_000_000, 0)) === null) {
+      kills += 1
+      total += between.counts.archives
+      await t.rejects(
+        stat(join(folder, 'genome_config.yaml')),
+        'what is not complete is not listed',
+      )
+    }
+    total += between.counts.archives
+    t.ok(kills >= 3, `${kills} kills`)
+    const all = ASSETS * 3_000_000
+    t.ok(total < all + all / 4 + kills * 3 * 4_200_000, `${total} bytes for ${all}`)
+    await isComplete()
+    for (let ms = 0; ms < 160; ms += 20) {
+      await rm(folder, { recursive: true })
+      await killedAfter(all, ms)
+      const config = join(folder, 'genome_config.yaml')
+      if ((await stat(config).catch(() => undefined)) !== undefined) {
+        const check = ['dist/cli/main.js', 'serve', '-c', config, '--check', '--deep']
+        const checked = await run(process.execPath, check)
+        t.equal(checked.code, 0, checked.stdout + checked.stderr)
+      }
+      t.equal((await mirror(origin, folder)).code, 0)
+      await isComplete()
+    }
+  },
+)

@@ -80,6 +80,17 @@ t.test('what must not be passed on needs a word', async t => {
   }
 })
 
+t.test('what is controlled stays controlled', async t => {
+  const { made, file } = await origin(t)
+  const policy = join(made.archiveFolder, '..', 'policy.yaml')
+  await writeFile(policy, 'genomes: { t7: { assets: { fasta: { access: controlled } } } }\n')
+  const create = ['bundle', 'create', 't7/fasta', 't7/bwa_index', '-c', made.config, '-o', file]
+  t.match(await runHere([...create, '--policy', policy]), { code: 0 })
+  const { app } = await startApp(t, { store: file, config: '', archiveFolder: '' })
+  const list = await app.inject({ url: '/v3/assets/list' })
+  t.same(list.json(), { [T7]: ['bwa_index'] })
+})
+
 t.test('what is damaged or missing gets into no bundle', async t => {
   const { made, server, file } = await origin(t)
   const path = archive(made)
