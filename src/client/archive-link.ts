@@ -66,7 +66,8 @@ async function isOpen(network: Network, url: string): Promise<boolean> {
     const headers = { range: 'bytes=0-0' }
     const answer = await network.request(url, { headers, authorized: false })
     const { status } = answer
-    if (status === 429 || status >= 500) throw await refusalOf(answer)
+    // 503: a server that still computes digests does not tell whether it has what a caller may not see.
+    if (status === 429 || (status >= 500 && status !== 503)) throw await refusalOf(answer)
     await discard(answer.body)
     return status === 200 || status === 206
   })
