@@ -85,6 +85,7 @@ export async function runSync(file: string | undefined, flags: SyncFlags): Promi
   try {
     return await withNetwork(flags, network =>
       untilStopped(async signal => {
+        network.endWith(signal)
         const target = await openTarget(place, { servers, signal })
         const options = { network, target, folder, servers, signal, onEvent: view.onEvent }
         const summary = await syncLock(lock.assets, { ...options, ...(jobs && { jobs }) })

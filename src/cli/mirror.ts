@@ -31,6 +31,7 @@ export async function runMirror(given: MirrorFlags): Promise<number> {
   const transfer: TransferOptions = { network, ...(jobs !== undefined && { jobs }) }
   try {
     return await untilStopped(async signal => {
+      network.endWith(signal)
       const summary = await mirrorServer(server, flags.output, {
         transfer: { ...transfer, signal },
         ...(flags.genome !== undefined && { genome: flags.genome }),

@@ -54,6 +54,7 @@ export async function runPull(names: readonly string[], given: PullFlags): Promi
   const network = await networkOf(flags, process.env, note)
   try {
     return await untilStopped(async signal => {
+      network.endWith(signal)
       const catalogue = new RemoteCatalogue({ network, servers, mirrors, note })
       const items = await wantedItems(names, flags, { catalogue, network, servers, view })
       const options = {

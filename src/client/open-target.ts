@@ -1,5 +1,7 @@
 /** Opens a folder that assets are pulled into. */
-import { join } from 'node:path'
+import { realpath } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { PullRefused } from '../domain/transfer-errors.ts'
 import { AssetTarget, type PlacingOptions } from './asset-target.ts'
 import { ClientConfig } from './client-config.ts'
 import { DigestLayout, FlatLayout } from './plain-layouts.ts'
@@ -45,5 +47,21 @@ async function layoutOf(place: TargetPlace, options: TargetOptions): Promise<Tar
     place.config === undefined
       ? new ClientConfig(join(place.folder, CONFIG_NAME), options.servers ?? [])
       : new ClientConfig(place.config)
-  return RefgenieLayout.open(config, form, options.force === true)
+  const layout = await RefgenieLayout.open(config, form, options.force === true)
+  if (place.folder !== undefined) await mustBeTheFolder(place.folder, layout, config.file)
+  return layout
+}
+
+/** A config that was copied here with its folder may still name the folder it was copied from. */
+async function mustBeTheFolder(folder: string, layout: TargetLayout, config: string) {
+  const genomeFolder = dirname(layout.root)
+  if ((await realPath(folder)) === (await realPath(genomeFolder))) return
+  throw new PullRefused(
+    `${config} says that its assets are in ${genomeFolder}; correct genome_folder there, or give -c ${config} when that is meant`,
+  )
+}
+
+/** A path without links, as far as it is there. */
+function realPath(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path))
 }

@@ -68,6 +68,7 @@ export class Network {
   readonly #credentials: Credentials | undefined
   readonly #dispatcher: Dispatcher
   readonly #userAgent: string
+  #end: AbortSignal | undefined
 
   /** @throws PullRefused when a file of certificates cannot be read */
   constructor(options: NetworkOptions = {}) {
@@ -105,8 +106,8 @@ export class Network {
   async bytes(url: string, order: NetworkRequest = {}, most = MOST_TEXT): Promise<Buffer> {
     return this.again(async () => {
       const answer = await this.request(url, order)
-      if (answer.status >= 200 && answer.status < 300) return contentOf(answer, most, order.signal)
-      throw await refusalOf(answer)
+      if (answer.status < 200 || answer.status >= 300) throw await refusalOf(answer)
+      return contentOf(answer, most, order.signal ?? this.#end)
     }, order.signal)
   }
 
@@ -129,10 +130,15 @@ export class Network {
         return await work()
       } catch (error) {
         if (!mayPass(error)) throw error
-        await pauseBefore(attempt, this.pauseMs, error, signal)
+        await pauseBefore(attempt, this.pauseMs, error, signal ?? this.#end)
       }
     }
     return work()
+  }
+
+  /** From now on requests without a signal of their own end with this one, with its reason. */
+  endWith(signal: AbortSignal): void {
+    this.#end = signal
   }
 
   /** Closes what is kept open. */
@@ -141,6 +147,7 @@ export class Network {
   }
 
   async #once(url: string, order: NetworkRequest): Promise<NetworkAnswer> {
+    const signal = order.signal ?? this.#end
     const own = order.authorized === false ? undefined : this.#credentials?.headerFor(url)
     try {
       const answer = await request(url, {
@@ -153,12 +160,12 @@ export class Network {
           ...(own !== undefined && { authorization: own }),
         },
         ...(order.body !== undefined && { body: order.body }),
-        ...(order.signal !== undefined && { signal: order.signal }),
+        ...(signal !== undefined && { signal }),
       })
       const { statusCode: status, body } = answer
       return { status, headers: flat(answer.headers), body, url }
     } catch (error) {
-      if (order.signal?.aborted === true) throw order.signal.reason
+      if (signal?.aborted === true) throw signal.reason
       throw failureOf(shown(url), error)
     }
   }

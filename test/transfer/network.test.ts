@@ -170,6 +170,22 @@ t.test('a stopped request throws the reason', async t => {
   await t.rejects(asked, { message: 'enough' })
 })
 
+t.test('a network that is ended ends its requests and pauses', async t => {
+  const silent = await rangeServer(t, {}, () => true)
+  const failing = await rangeServer(t, {}, ({ response }) => !!response.writeHead(500).end())
+  for (const [url, pauseMs] of [
+    [silent.url, 1],
+    [failing.url, 60_000],
+  ] as const) {
+    const stop = new AbortController()
+    const network = quick(t, { answerMs: 60_000, pauseMs })
+    network.endWith(stop.signal)
+    const asked = network.bytes(url)
+    setTimeout(() => stop.abort(new Error('enough')), 50)
+    await t.rejects(asked)
+  }
+})
+
 t.test('a certificate of a private authority', async t => {
   const folder = t.testdir()
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
