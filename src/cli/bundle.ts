@@ -13,6 +13,7 @@ import { resolveSettings } from '../config/settings.ts'
 import type { CatalogueEntry } from '../domain/catalogue.ts'
 import { nameOf } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { type NetworkFlags, networkOf, numberOf, serversOf } from './network-flags.ts'
 import { type PlaceFlags, placeOf } from './pull-place.ts'
@@ -50,17 +51,18 @@ export async function runCreate(paths: readonly string[], flags: CreateFlags): P
 }
 
 async function withSource<T>(
-  flags: CreateFlags,
+  given: CreateFlags,
   staging: string,
   work: (source: BundleSource) => Promise<T>,
 ): Promise<T> {
-  const config = flags.config ?? ''
+  const config = given.config ?? ''
   if (config !== '') {
-    const { archiveFolder: folder, policy } = flags
+    const { archiveFolder: folder, policy } = given
     const policyOf = (file: Readonly<Record<string, unknown>>) =>
       resolveSettings({ flags: { policy }, environment: process.env, file }).policy
     return work(await folderSource(config, { policyOf, ...(folder !== undefined && { folder }) }))
   }
+  const flags = withClientSettings(given, process.env)
   const [server] = serversOf(flags, process.env)
   if (server === undefined) {
     const allowed = 'a server (--server URL) or the config of an archive folder (-c FILE)'

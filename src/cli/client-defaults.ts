@@ -1,5 +1,4 @@
 /** Fills flags that are not given from the settings of the client. */
-import type { Command } from 'commander'
 import {
   type ClientSettingName,
   type ClientSettings,
@@ -51,30 +50,6 @@ export function withClientSettings<Flags extends SettableFlags>(
   const given = Object.entries(filled).filter(([, value]) => value !== undefined)
   return { ...flags, ...Object.fromEntries(given) }
 }
-
-/**
- * Fills the flags of a command that is about to run. Only commands that ask servers or write into a folder of pulled assets have any: the
- * others never look at the settings, so that a wrong file does not stop them.
- */
-export function fillFromSettings(command: Command, env: NodeJS.ProcessEnv): void {
-  const has = (long: string) => command.options.some(option => option.long === long)
-  // A command without --server names its server elsewhere, and fills its flags itself.
-  const asks = has('--server') && has('--token-file')
-  // What else writes a folder or a file has no genome config to take its place.
-  const places = has('--config') && command.options.some(({ flags }) => flags === PLACE_FLAG)
-  if (!asks && !places) return
-  const filled: Readonly<Record<string, unknown>> = { ...withClientSettings(command.opts(), env) }
-  const names = [...(asks ? ASKING : []), ...(places ? PLACING : [])]
-  for (const option of command.options) {
-    const name = option.attributeName()
-    if (!names.includes(name) || command.getOptionValue(name) !== undefined) continue
-    if (filled[name] !== undefined) command.setOptionValueWithSource(name, filled[name], 'config')
-  }
-}
-
-const ASKING = ['server', 'mirror', 'jobs', 'retries', 'timeout', 'caFile', 'tokenFile']
-const PLACING = ['output', 'layout']
-const PLACE_FLAG = '-o, --output <DIR>'
 
 function tokenFileFor(
   server: string | undefined,

@@ -2,6 +2,7 @@
 
 import type { LocalPlace } from '../client/local-assets.ts'
 import { SettingInvalid } from '../config/config-error.ts'
+import { type SettableFlags, withClientSettings } from './client-defaults.ts'
 
 /** Flags that name a folder with pulled assets. */
 export interface LocalFlags {
@@ -10,7 +11,7 @@ export interface LocalFlags {
 }
 
 /**
- * What the flags name; `$REFGENIE`, else the current folder, when they name nothing.
+ * What the flags name; `$REFGENIE`, else the folder of the client settings, else the current one, when they name nothing.
  *
  * @throws SettingInvalid when they name two
  */
@@ -21,5 +22,6 @@ export function localPlaceOf({ config = '', output = '' }: LocalFlags): LocalPla
   if (config !== '') return { config }
   if (output !== '') return { folder: output }
   const { REFGENIE = '' } = process.env
-  return REFGENIE === '' ? { folder: '.' } : { config: REFGENIE }
+  if (REFGENIE !== '') return { config: REFGENIE }
+  return { folder: withClientSettings<SettableFlags>({}, process.env).output ?? '.' }
 }

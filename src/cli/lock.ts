@@ -12,6 +12,7 @@ import { SettingInvalid } from '../config/config-error.ts'
 import { readGenomeConfig } from '../config/genome-config.ts'
 import { replaceFile } from '../storage/replace-file.ts'
 import type { Network } from '../transfer/network.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { type LocalFlags, localPlaceOf } from './local-place.ts'
 import {
@@ -74,8 +75,9 @@ export interface SyncFlags extends NetworkFlags, PlaceFlags {
 /** Pulls exactly what a lock names. */
 export async function runSync(file: string | undefined, flags: SyncFlags): Promise<number> {
   const lock = await readLock(resolve(file ?? LOCK_NAME))
-  const jobs = numberOf('--jobs', flags.jobs, 1, 64)
-  const { place, folder } = await placeOf(flags, process.env)
+  const set = withClientSettings(flags, process.env)
+  const jobs = numberOf('--jobs', set.jobs, 1, 64)
+  const { place, folder } = await placeOf(set, process.env)
   const named = serversOf(flags, process.env)
   const servers = named.length > 0 ? named : addressesIn(lock.servers)
   if (servers.length === 0) throw noServer()
@@ -162,7 +164,7 @@ function tell(compared: readonly ComparedAsset[], { json, all }: OutdatedFlags):
   process.stderr.write(`${current} of ${compared.length} are what the servers have\n`)
 }
 
-/** The servers of flags and environment, else those given, else those that the genome config is subscribed to. Throws SettingInvalid. */
+/** The servers of flags and environment, else those given, else those that the genome config is subscribed to, else those of the client settings. Throws SettingInvalid. */
 async function knownServers(
   flags: NetworkFlags & LocalFlags,
   others: readonly string[] = [],
@@ -172,8 +174,10 @@ async function knownServers(
   if (others.length > 0) return addressesIn(others)
   const { config } = localPlaceOf(flags)
   const subscribed = config === undefined ? [] : (await readGenomeConfig(config)).servers
-  if (subscribed.length === 0) throw noServer()
-  return subscribed
+  if (subscribed.length > 0) return subscribed
+  const { server } = withClientSettings(flags, process.env)
+  if (server === undefined) throw noServer()
+  return server
 }
 
 function noServer(): Error {
@@ -189,7 +193,7 @@ async function withNetwork<T>(
   flags: NetworkFlags,
   work: (network: Network) => Promise<T>,
 ): Promise<T> {
-  const network = await networkOf(flags, process.env)
+  const network = await networkOf(withClientSettings(flags, process.env), process.env)
   try {
     return await work(network)
   } finally {

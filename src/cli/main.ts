@@ -10,5 +10,7 @@ if (isTooOld(process.versions.node)) {
 } else {
   // Only now: older versions of Node.js cannot load the rest.
   const { runProgram } = await import('./program.ts')
+  const { surviveClosedOutput } = await import('./closed-output.ts')
+  surviveClosedOutput()
   process.exitCode = await runProgram(process.argv.slice(2), { name: 'refdepot' })
 }

@@ -3,6 +3,7 @@ import { type MirrorEvent, type MirrorSummary, mirrorServer } from '../client/mi
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
 import type { TransferOptions } from '../transfer/transfer-options.ts'
+import { withClientSettings } from './client-defaults.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { type NetworkFlags, networkOf, numberOf, serverAddress } from './network-flags.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -21,10 +22,11 @@ export interface MirrorFlags extends Omit<NetworkFlags, 'server'> {
 }
 
 /** Mirrors a server. */
-export async function runMirror(flags: MirrorFlags): Promise<number> {
-  const server = serverAddress('--from', flags.from)
+export async function runMirror(given: MirrorFlags): Promise<number> {
+  const server = serverAddress('--from', given.from)
+  const flags = withClientSettings({ ...given, server: [server] }, process.env)
   if (flags.output === '') throw new SettingInvalid('--output', '', 'a folder')
-  const network = await networkOf({ ...flags, server: [server] }, process.env)
+  const network = await networkOf(flags, process.env)
   const jobs = numberOf('--jobs', flags.jobs, 1, 64)
   const transfer: TransferOptions = { network, ...(jobs !== undefined && { jobs }) }
   try {

@@ -4,7 +4,6 @@ import { accessCommands } from './access-commands.ts'
 import { archiveCommands, type Settle } from './archive-commands.ts'
 import { bundleCommands } from './bundle-commands.ts'
 import { clientCommands } from './client-commands.ts'
-import { fillFromSettings } from './client-defaults.ts'
 import { completionCommand } from './completion-command.ts'
 import { configCommands } from './config-commands.ts'
 import { datasetCommands } from './dataset-commands.ts'
@@ -20,7 +19,6 @@ import { storeCommands } from './store-commands.ts'
 
 /** Registers them in the order of the help, under its headings. */
 export function otherCommands(program: Command, settle: Settle): void {
-  program.hook('preAction', (_, command) => fillFromSettings(command, process.env))
   program.commandsGroup(GROUPS.client)
   clientCommands(program, settle)
   localCommands(program, settle)

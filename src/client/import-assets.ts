@@ -67,7 +67,7 @@ export async function importAssets(
   try {
     const prepared: Prepared[] = []
     for (const it of missing)
-      prepared.push(await unpacked(bundle, it, join(run, String(prepared.length))))
+      prepared.push(await unpacked(bundle, it, join(run, String(prepared.length)), target))
     const placed = await placeAll(target, assets, prepared, state)
     await rm(run, { recursive: true, force: true })
     return placed
@@ -112,6 +112,7 @@ async function unpacked(
   { store }: OpenedBundle,
   bundled: BundledAsset,
   folder: string,
+  target: PullTarget,
 ): Promise<Prepared> {
   const { asset, archive, index } = bundled
   await mkdir(join(folder, '..'), { recursive: true }).catch(error => {
@@ -121,7 +122,12 @@ async function unpacked(
   if (object === undefined)
     throw new DigestMismatch(`${asset.registryPath}: its archive is missing`)
   const packed = object.stream({ start: 0, end: object.size })
-  await extractTar(packed, { folder, subject: asset.registryPath })
+  await extractTar(packed, {
+    folder,
+    subject: asset.registryPath,
+    // As `pull` does: refgenieserver packs links to files of other assets by their absolute paths.
+    outsideLink: (path, to) => target.linkOutside(asset, path, to),
+  })
   const files: FilledFile[] = []
   for (const { path, sha256 } of index === undefined ? [] : filesOf(index)) {
     const found = await fileDigests(join(folder, path)).catch(() => undefined)

@@ -1,6 +1,14 @@
 /** Which program a server is: refdepot has more than refgenieserver, whose API v3 both have. */
 import { RemoteFailed } from '../domain/transfer-errors.ts'
-import { mayPass, type Network, type NetworkRequest, refusalOf } from '../transfer/network.ts'
+import {
+  mayPass,
+  type Network,
+  type NetworkAnswer,
+  type NetworkRequest,
+  refusalOf,
+  shown,
+} from '../transfer/network.ts'
+import { failureOf } from '../transfer/network-failure.ts'
 import { pauseBefore } from '../transfer/pauses.ts'
 
 /** What a server is. */
@@ -35,8 +43,7 @@ export async function kindOf(
 async function ask(network: Network, url: string, order: NetworkRequest): Promise<unknown> {
   const text = await soon(network, order.signal, async () => {
     const answer = await network.request(url, order)
-    const { status, body } = answer
-    if (status === 200) return readText(body)
+    if (answer.status === 200) return readText(answer)
     const refusal = await refusalOf(answer)
     // Other programs answer 404, 405 and whatever they like to what they do not know.
     if (refusal.fault === 'not-found' || refusal.fault === 'answer') return ''
@@ -68,13 +75,17 @@ async function soon<T>(
 // A list of genomes has less.
 const MOST_TEXT = 16 * 1024 * 1024
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+async function readText({ body, url }: NetworkAnswer): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of body) {
-    length += chunk.length
-    if (length > MOST_TEXT) return ''
-    chunks.push(chunk)
+  try {
+    for await (const chunk of body) {
+      length += chunk.length
+      if (length > MOST_TEXT) return ''
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw failureOf(shown(url), error, 'broken-off')
   }
   return Buffer.concat(chunks).toString('utf8')
 }

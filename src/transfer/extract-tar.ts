@@ -9,7 +9,7 @@ import { extract, type Header } from 'tar-stream'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
 import { DigestMismatch, PullRefused } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
-import { safeLinkTarget, safePath, staysInside } from './safe-path.ts'
+import { mustNotClimbOverLinks, safeLinkTarget, safePath, staysInside } from './safe-path.ts'
 
 /**
  * What becomes of a link that leads out of the archive: refgenieserver packs links to the files of other assets by their absolute paths.
@@ -80,6 +80,7 @@ class TarUnpacking {
     for (const path of this.#only ?? []) {
       if (!this.#files.has(path)) throw new PullRefused(`${subject} has no file ${path}`)
     }
+    mustNotClimbOverLinks(this.#links, this.#files)
     await writing(folder, async () => {
       for (const [path, target] of this.#links) {
         await mkdir(dirname(join(folder, path)), { recursive: true })

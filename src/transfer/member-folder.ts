@@ -6,7 +6,7 @@ import type { IndexEntry } from '../archive/member-index.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
 import { PullRefused } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
-import { safeLinkTarget, safePath } from './safe-path.ts'
+import { mustNotClimbOverLinks, safeLinkTarget, safePath } from './safe-path.ts'
 
 /** What is written of an archive. */
 export type Members = readonly IndexEntry[]
@@ -115,6 +115,8 @@ function mustBeSafe(members: Members): void {
     taken.set(path, entry.type)
     if (entry.type === 'link') safeLinkTarget(path, entry.target)
   }
+  const links = members.flatMap(entry => (entry.type === 'link' ? [entry] : []))
+  mustNotClimbOverLinks(new Map(links.map(({ path, target }) => [path, target])), taken.keys())
   for (const path of taken.keys()) {
     for (let at = dirname(path); at !== '.'; at = dirname(at)) {
       if ((taken.get(at) ?? 'folder') === 'folder') continue

@@ -240,14 +240,14 @@ function isRedirect(status: number): boolean {
 }
 
 function redirectTarget(from: string, location: string): string {
-  const target = new URL(location, from)
-  if (target.protocol === 'http:' && from.startsWith('https:')) {
+  const target = URL.parse(location, from)
+  if (target?.protocol === 'http:' && from.startsWith('https:')) {
     throw new RemoteFailed(
       'answer',
       `${shown(from)} redirects from https to http; that is not followed`,
     )
   }
-  if (target.protocol === 'http:' || target.protocol === 'https:') return target.href
+  if (target?.protocol === 'http:' || target?.protocol === 'https:') return target.href
   throw new RemoteFailed('answer', `${shown(from)} redirects to something that is no http address`)
 }
 

@@ -157,7 +157,8 @@ class PartFetcher {
     const first = parts[this.#next]
     for (let part = first; part !== undefined; part = parts[this.#next]) {
       const isNext = worker.run.at(-1)?.end === part.start
-      const isTooMuch = part.end - (first as Part).start > most
+      // Rounded, not cut: else some parts are left at the end for a round of their own.
+      const isTooMuch = (part.start + part.end) / 2 - (first as Part).start > most
       if (part !== first && (!isNext || isTooMuch)) return
       worker.run.push(part)
       this.#next += 1

@@ -75,6 +75,12 @@ t.test(
     t.equal((await stat(join(folder, 'pulled'))).isDirectory(), true)
     const where = await runHere(['path', 't7/fasta'], env)
     t.match(where, { code: 0, stdout: join(folder, 'pulled') })
+    t.match(await runHere(['ls', '-o', join(folder, 'pulled')], env), {
+      code: 0,
+      stdout: /t7\/fasta/,
+    })
+    const made = await runHere(['manifest', 'create', 't7/fasta'], env)
+    t.match(made, { code: 0, stdout: /fasta/ }, made.stderr)
     const flag = ['--server', 'http://127.0.0.1:9']
     t.match(await runHere(['ls', ...flag, 't7'], env), { code: 1, stderr: /127\.0\.0\.1:9/ })
     await writeFile(path, 'nope: 1\n')

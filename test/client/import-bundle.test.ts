@@ -83,6 +83,24 @@ t.test('archives of other tools are unpacked too', async t => {
   t.match((await readFile(join(folder, 't7/fasta', `${T7}.fa`))).toString('latin1', 0, 1), '>')
 })
 
+t.test('links to files of other assets, as refgenieserver packs them', async t => {
+  const top = t.testdir()
+  const file = join(top, 'refs.bundle')
+  const config = join(EXAMPLE, 'genome_config.yaml')
+  const create = ['bundle', 'create', 't7', '-c', config, '--archive-folder', EXAMPLE, '-o', file]
+  t.match(await runHere(create), { code: 0 })
+  const folder = join(top, 'refs')
+  const command = ['bundle', 'import', file, '-o', folder, '--layout', 'refgenie']
+  t.match(await runHere(command), { code: 0, stderr: '' })
+  const link = join(folder, `data/${T7}/bwa_index/default/${T7}.fa`)
+  t.equal(await readlink(link), `../../fasta/default/${T7}.fa`)
+  t.match(await readFile(link, 'utf8'), /^>/, 'it leads to the file here')
+  const flat = ['bundle', 'import', file, '-o', join(top, 'flat'), '--layout', 'flat']
+  t.match(await runHere(flat), { code: 0 })
+  const names = await readdir(join(top, 'flat/t7/bwa_index'))
+  t.notOk(names.includes(`${T7}.fa`), 'where there is no place for it, there is no link')
+})
+
 t.test('one asset cannot be placed: the folder is as it was, byte for byte', async t => {
   const { top, file } = await bundled(t)
   const folder = join(top, 'genomes-2')

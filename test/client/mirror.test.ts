@@ -289,3 +289,26 @@ t.test('what needs a token there is controlled here', async t => {
   const [mine, theirs] = [await fetchJson(copy.app), await (await fetch(`${url}${DICT}`)).json()]
   t.same(mine, theirs, 'without a token the mirror shows what the origin shows')
 })
+
+t.test('what is no server of assets is told so', async t => {
+  const answers: [number, string][] = [
+    [404, '{}'],
+    [200, '<html>'],
+    [403, '{"detail": "not for you"}'],
+  ]
+  const server = createServer((_request, reply) => {
+    const [status, text] = answers[0] as [number, string]
+    reply.writeHead(status)
+    reply.end(text)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const folder = join(t.testdir({}), 'mirror')
+  await t.rejects(mirror(url, folder), { message: /is no refdepot and no refgenieserver/ })
+  answers.shift()
+  await t.rejects(mirror(url, folder), { code: 'config-invalid' })
+  answers.shift()
+  await t.rejects(mirror(url, folder), { code: 'forbidden' })
+})

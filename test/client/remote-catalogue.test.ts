@@ -248,6 +248,23 @@ t.test('tells apart what is wrong with a server', async t => {
   t.ok((await catalogueOf(t, [dead, url]).list()).length > 3)
 })
 
+t.test('a server whose first answer breaks off is asked again, then the next one', async t => {
+  const { listen } = await startApp(t)
+  const url = await listen()
+  let asked = 0
+  const torn = createServer((_, response) => {
+    asked += 1
+    response.writeHead(200, { 'content-length': 5000 }).write('{"id":')
+    setTimeout(() => response.destroy(), 20)
+  })
+  await new Promise<void>(done => torn.listen(0, '127.0.0.1', done))
+  t.teardown(() => torn.close())
+  const at = `http://127.0.0.1:${(torn.address() as AddressInfo).port}`
+  await t.rejects(catalogueOf(t, [at]).list(), { fault: 'broken-off', message: /service-info/ })
+  t.equal(asked, 3)
+  t.equal((await catalogueOf(t, [at, url]).catalogue.resolve('t7/fasta')).server, url)
+})
+
 t.test('does not believe names that lead elsewhere', async t => {
   const attributes = {
     archive_digest: 'a'.repeat(32),

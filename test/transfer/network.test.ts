@@ -44,13 +44,17 @@ t.test('a token goes to its server and nowhere else', async t => {
 
 t.test('redirects that are not followed', async t => {
   const server = await rangeServer(t, {}, ({ request, response }) => {
-    const location = request.url === '/ftp' ? 'ftp://x/y' : '/again'
+    const odd: Record<string, string> = { '/ftp': 'ftp://x/y', '/none': 'http://[' }
+    const location = odd[request.url ?? ''] ?? '/again'
     response.writeHead(302, { location }).end()
     return true
   })
   const network = quick(t)
   await t.rejects(network.request(`${server.url}/a`), { message: /redirects more than 5 times/ })
-  await t.rejects(network.request(`${server.url}/ftp`), { message: /no http address/ })
+  for (const path of ['ftp', 'none']) {
+    const refused = { fault: 'answer', message: /no http address/ }
+    await t.rejects(network.request(`${server.url}/${path}`), refused)
+  }
 })
 
 t.test('hosts of a .netrc', async t => {

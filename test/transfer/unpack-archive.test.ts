@@ -232,6 +232,14 @@ t.test('an index that leads out of the folder', async t => {
       /which is no folder/,
     ],
     [[entry, entry], /twice/],
+    // Seen alone each of these stays inside; behind another link `..` leads elsewhere.
+    [
+      [
+        { type: 'link', path: 'a/b/up', target: '../..' },
+        { type: 'link', path: 'out', target: 'a/b/up/../../secret' },
+      ],
+      /out of the archive climbs behind another link/,
+    ],
   ] as const) {
     const index = entries([...bad])
     const failed = (async () => unpackArchive(file, folder, { ...options, index }))()
@@ -281,6 +289,8 @@ t.test('odd members of an archive of another tool', async t => {
     [file('./default/a.txt'), 'a'],
     [{ name: './default/hard', type: 'link', linkname: './default/a.txt' }],
     [{ name: './default/sub/soft', type: 'symlink', linkname: '../a.txt' }],
+    [{ name: './default/alias', type: 'symlink', linkname: 'sub' }],
+    [{ name: './default/down', type: 'symlink', linkname: 'alias/soft' }],
     [{ ...file('./default/run'), mode: 0o755 }, 'x'],
   ])
   const server = await rangeServer(t, { 'good.tgz': good })
@@ -295,6 +305,7 @@ t.test('odd members of an archive of another tool', async t => {
     'a.txt': a,
     hard: a,
     'sub/soft': '-> ../a.txt',
+    down: '-> alias/soft',
     run: /executable$/,
   })
   // Links to files of other assets, as refgenieserver packs them.
@@ -327,6 +338,23 @@ t.test('odd members of an archive of another tool', async t => {
       /twice/,
       'pull-refused',
     ],
+    [
+      [
+        [{ name: 'x/a/b/up', type: 'symlink', linkname: '../..' }],
+        [{ name: 'x/a/b/up/x', type: 'symlink', linkname: '../../..' }],
+        [{ name: 'x/a/b/up/x/OUTSIDE/made', type: 'symlink', linkname: 'any' }],
+      ],
+      /below a\/b\/up, which is no folder/,
+      'pull-refused',
+    ],
+    [
+      [
+        [{ name: 'x/a/b/up', type: 'symlink', linkname: '../..' }],
+        [{ name: 'x/out', type: 'symlink', linkname: 'a/b/up/../../secret' }],
+      ],
+      /climbs behind another link/,
+      'pull-refused',
+    ],
   ]
   for (const [i, [entries, message, code]] of bad.entries()) {
     const content = await tarOf(entries)
@@ -336,6 +364,7 @@ t.test('odd members of an archive of another tool', async t => {
     }
     await t.rejects(pull(content, `bad${i}.tgz`), { code, message })
   }
+  t.notOk((await readdir(top, { recursive: true })).some(path => path.includes('OUTSIDE')))
   const short = good.subarray(0, good.length - 20)
   server.hook = ({ response, range }) => {
     sendRange(response, short, range)

@@ -35,7 +35,9 @@ export async function connectionChecks(
   }
   const began = Date.now()
   try {
-    const answer = await probe.ask(address.href, { headers: { range: 'bytes=0-0' } })
+    // The server itself, not where it may lead to.
+    const order = { headers: { range: 'bytes=0-0' }, follow: false }
+    const answer = await probe.ask(address.href, order)
     findings.push(serverCheck(answer, began), viaCheck(answer), clockCheck(answer, began))
     return { findings, answer }
   } catch (error) {
@@ -67,6 +69,7 @@ export function connectionFault(check: string, url: string, error: unknown): Fin
   if (/wrong.version.number/i.test(message)) {
     return fail(check, `${shown(url)} does not speak TLS on this port`, FIXES.noTls)
   }
+  if (message.includes('from https to http')) return fail(check, message, FIXES.downgrade)
   const fixes: Partial<Record<RemoteFault, Fix>> = {
     dns: FIXES.name,
     tls: FIXES.trust,

@@ -66,7 +66,8 @@ async function secureServer(t: Test, days: number) {
     'copy',
   )
   const key = readFileSync(at('key.pem'))
-  const server = createServer({ key, cert: readFileSync(at('cert.pem')) }, (_, reply) => {
+  const server = createServer({ key, cert: readFileSync(at('cert.pem')) }, ({ url }, reply) => {
+    if (url === '/down.txt') reply.writeHead(302, { location: 'http://localhost/x.txt' })
     reply.end('hello')
   })
   server.listen(0, '127.0.0.1')
@@ -183,4 +184,34 @@ t.test('places of a FASTA by its indexes', t => {
   t.equal(blockWith(blocks, 65_279), 0)
   t.equal(blockWith(blocks, 65_280), 1)
   t.end()
+})
+
+t.test('a proxy that refuses, and one behind https', async t => {
+  const { url, ca } = await secureServer(t, 20)
+  const proxy = createPlainServer()
+  proxy.on('connect', (_: IncomingMessage, socket: Socket) => {
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => {
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+  const { port } = proxy.address() as { port: number }
+  const refused = await seen(t, url, [ca], { HTTPS_PROXY: `http://127.0.0.1:${port}` })
+  t.match(refused.get('tls'), { level: 'fail', evidence: /proxy answers 403 to CONNECT/ })
+  const behind = await seen(t, url, [ca], { HTTPS_PROXY: 'https://127.0.0.1:9' })
+  t.match(behind.get('tls'), {
+    level: 'fail',
+    evidence: /a proxy behind https is not looked through/,
+  })
+})
+
+t.test('a redirect from https to http is a fault with its fix', async t => {
+  const { url, ca } = await secureServer(t, 20)
+  const found = await seen(t, url.replace('x.txt', 'down.txt'), [ca])
+  t.match([...found.values()].find(({ level }) => level === 'fail')?.evidence, /https to http/)
+  const fixes = JSON.stringify([...found.values()].map(({ fix }) => fix))
+  t.match(fixes, /redirect to https only/)
 })

@@ -4,7 +4,7 @@ import { randomNumbers } from '../content-shapes.ts'
 import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts'
 
 /** How the servers of a trial behave. */
-export type Manner =
+type Manner =
   /** Not more faults than a client bears. */
   | 'gentle'
   /** Faults all the time, with some luck in between. */
@@ -17,7 +17,7 @@ export type Manner =
   | 'sound'
 
 /** A server of a trial. */
-export interface ServerPlan {
+interface ServerPlan {
   readonly manner: Manner
   readonly chance: number
   readonly kinds: readonly FaultKind[]

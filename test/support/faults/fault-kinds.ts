@@ -18,7 +18,7 @@ export const CONVERSATION_FAULTS = [
 ] as const
 
 /** Faults of a body. They change or withhold bytes that the client cannot know better without a digest, so they are for files, not for catalogues. */
-export const BODY_FAULTS = [
+const BODY_FAULTS = [
   /** The connection closes in the middle. */
   'cut',
   /** The same with a reset (RST). */
