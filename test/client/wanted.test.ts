@@ -5,6 +5,7 @@ import { findWanted, type WantedAssets } from '../../src/client/wanted.ts'
 import { formatManifest, parseManifest } from '../../src/domain/manifest.ts'
 import { Network } from '../../src/transfer/network.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
+import { manyGenomes } from '../support/many-genomes.ts'
 import { startApp } from '../support/start-app.ts'
 
 const HEAD = 'registry_path\tmd5\tsha256\tsize\turls'
@@ -84,4 +85,29 @@ t.test('a row of a manifest means its digest', async t => {
     code: 'unknown-asset',
   })
   t.match(formatManifest({ rows: rows(`t7/fasta\t${FASTA_MD5}\t\t1\t`) }, 'tsv'), /t7\/fasta/)
+})
+
+t.test('many names are asked for together', async t => {
+  const { config, archiveFolder } = await manyGenomes(t, 60)
+  const { listen, app } = await startApp(t, { config, archiveFolder })
+  let asked = 0
+  const network = new Network({ retries: 0 })
+  t.teardown(() => network.close())
+  const catalogue = () => new RemoteCatalogue({ network, servers: [url] })
+  const url = await listen()
+  app.server.on('request', () => {
+    asked += 1
+  })
+  const names = Array.from({ length: 60 }, (_, i) => [
+    `name${i}/fasta`,
+    `name${i}/bwa_index:default`,
+  ])
+  const together = await findWanted(catalogue(), { names: names.flat() })
+  t.ok(asked > 0 && asked < 20, `${asked} requests for ${together.length} assets`)
+  t.equal(together.length, 120)
+  const alone = await findWanted(catalogue(), { names: ['name7/fasta', 'name7/bwa_index:default'] })
+  t.same(together.slice(14, 16), alone)
+  await t.rejects(findWanted(catalogue(), { names: [...names.flat(), 'name7/nothing'] }), {
+    code: 'unknown-asset',
+  })
 })
