@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
 /** What a request asks for. */
-export interface Asked {
+interface Asked {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** Number of the request, from 0. */
