@@ -8,7 +8,7 @@ root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
 mkdir -p "$peers"
 
-need=(aria2 chromium curl fish groff libarchive-tools man-db mandoc nginx-light pigz postgresql procps python3-venv rclone rsync samtools bwa bowtie2 bowtie2-examples tabix wget zsh)
+need=(aria2 chromium curl fish groff libarchive-tools man-db mandoc nginx-light openssl pigz postgresql procps python3-venv rclone rsync samtools bwa bowtie2 bowtie2-examples tabix time wget zsh)
 if ! dpkg -s "${need[@]}" >/dev/null 2>&1; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${need[@]}" >/dev/null

@@ -1,11 +1,10 @@
 /** Requests: whom credentials go to, what failures are told as, proxies and private authorities. */
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { RemoteFailed } from '../../src/domain/transfer-errors.ts'
 import { Credentials, readNetrc } from '../../src/transfer/credentials.ts'
@@ -187,11 +186,9 @@ t.test('a network that is ended ends its requests and pauses', async t => {
 })
 
 t.test('a certificate of a private authority', async t => {
-  const folder = t.testdir()
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key]
-  const names = ['-out', cert, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  await promisify(execFile)('openssl', [...options, ...names])
+  const fixture = (name: string) =>
+    fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
+  const [key, cert] = [fixture('key.pem'), fixture('cert.pem')]
   const server = createTlsServer(
     { key: await readFile(key), cert: await readFile(cert) },
     (_, response) => {
@@ -207,7 +204,7 @@ t.test('a certificate of a private authority', async t => {
   const url = `https://localhost:${(server.address() as AddressInfo).port}/`
   await t.rejects(quick(t).json(url), { message: /--ca-file or \$SSL_CERT_FILE/ })
   t.strictSame(await quick(t, { caFiles: [cert] }).json(url), {})
-  t.throws(() => new Network({ caFiles: [join(folder, 'none')] }), /none cannot be read/)
+  t.throws(() => new Network({ caFiles: [`${cert}.none`] }), /none cannot be read/)
 })
 
 t.test('a proxy of the environment', async t => {
