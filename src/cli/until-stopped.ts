@@ -1,4 +1,5 @@
 /** Work that ends in good order when the process is told to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP. */
+import { setMaxListeners } from 'node:events'
 
 // What shells tell of a process that a signal has ended: 128 and its number.
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
@@ -16,6 +17,8 @@ export async function untilStopped(
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const control = new AbortController()
+  // As many listen to it as there are requests at a time.
+  setMaxListeners(0, control.signal)
   let code: number | undefined
   const names = Object.keys(CODES) as (keyof typeof CODES)[]
   const stop = (name: NodeJS.Signals) => {
@@ -24,6 +27,8 @@ export async function untilStopped(
     control.abort(new Stopped(`stopped by ${name}`))
   }
   for (const name of names) process.on(name, stop)
+  // A file beyond `ulimit -f` is an error of writing, not the end of the process.
+  process.on('SIGXFSZ', goOn)
   try {
     return await work(control.signal)
   } catch (error) {
@@ -33,5 +38,8 @@ export async function untilStopped(
     return code
   } finally {
     for (const name of names) process.removeListener(name, stop)
+    process.removeListener('SIGXFSZ', goOn)
   }
 }
+
+function goOn(): void {}

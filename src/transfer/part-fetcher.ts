@@ -6,6 +6,7 @@
  * what its digest says is fetched again alone, in the end from elsewhere.
  */
 import { webcrypto } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DigestMismatch, RemoteFailed } from '../domain/transfer-errors.ts'
 import { BUFFERS } from './part-buffers.ts'
@@ -48,7 +49,7 @@ const PROGRESS = 64 * 1024
 /**
  * Fetches parts until all are taken.
  *
- * @throws RemoteFailed, DigestMismatch, what `take` throws, the reason of the signal
+ * @throws RemoteFailed, DigestMismatch, what `take` throws, the reason of the signal; RangesIgnored in order over several connections
  */
 export function fetchParts(order: PartOrder): Promise<FetchCost> {
   return new PartFetcher(order).run()
@@ -75,6 +76,8 @@ class PartFetcher {
     this.#order = order
     const { network, race = false } = order.options
     this.#places = new Places(order.file, network, race)
+    // Every connection listens to it.
+    setMaxListeners(0, this.#abort.signal)
   }
 
   async run(): Promise<FetchCost> {
@@ -188,6 +191,8 @@ class PartFetcher {
         worker.reading = undefined
         if (this.#abort.signal.aborted) return
         if (error instanceof RangesIgnored) {
+          // In order, who has the whole file would wait for a part that another connection waits to be given.
+          if (this.#order.inOrder === true && this.#workers.length > 1) throw error
           known.ranges = false
           continue
         }

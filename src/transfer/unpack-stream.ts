@@ -11,11 +11,30 @@ import type { TransferSummary } from './transfer-options.ts'
 import type { ForeignOrder } from './unpack-foreign.ts'
 
 /**
- * Unpacks an archive as it comes, compares it as a whole, and leaves nothing of it when it is wrong.
+ * Unpacks an archive as it comes and compares it as a whole. One that is wrong is thrown away and fetched again, from each place alone: nobody can tell whose
+ * bytes were wrong.
  *
  * @throws as {@link unpackArchive}
  */
-export async function unpackStream({
+export async function unpackStream(order: ForeignOrder): Promise<TransferSummary> {
+  const { file, options } = order
+  const { subject, urls } = file
+  let mismatch: unknown
+  for (const tried of [file, ...urls.map(url => ({ ...file, urls: [url] }))]) {
+    try {
+      return await unpackOnce({ ...order, file: tried })
+    } catch (error) {
+      if (!(error instanceof DigestMismatch)) throw error
+      mismatch = error
+      const { message: reason } = error
+      options.onEvent?.({ event: 'retried', subject, bytes: file.size, reason })
+    }
+  }
+  throw mismatch
+}
+
+/** Leaves nothing of an archive that is wrong. */
+async function unpackOnce({
   file,
   folder,
   options,
