@@ -1,10 +1,11 @@
 /** A pull that is told to stop, as a process of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { request as ask, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { noise } from '../support/content-shapes.ts'
 import { runHere } from '../support/run-here.ts'
@@ -29,6 +30,8 @@ async function stallingAfter(t: Test, url: string, most: number) {
       }
     })
     onward.on('error', () => response.destroy())
+    // Whoever is stopped takes nothing more.
+    response.on('close', () => onward.destroy())
     onward.end()
   })
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
@@ -37,6 +40,17 @@ async function stallingAfter(t: Test, url: string, most: number) {
     server.close()
   })
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, isStalled }
+}
+
+/** Waits until a journal below a folder names a part that is in place. */
+async function somethingDone(folder: string): Promise<void> {
+  for (;;) {
+    const names = await readdir(folder, { recursive: true })
+    const journal = names.find(name => name.endsWith('.journal'))
+    const text = journal === undefined ? '' : await readFile(join(folder, journal), 'utf8')
+    if (/^\d+$/m.test(text)) return
+    await wait(50)
+  }
 }
 
 t.test('ends in good order, and goes on the next time', { timeout: 120_000 }, async t => {
@@ -56,6 +70,7 @@ t.test('ends in good order, and goes on the next time', { timeout: 120_000 }, as
     stderr += chunk
   })
   await slow.isStalled
+  await somethingDone(join(out, '.refdepot/staging'))
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   t.equal(code, 130)
