@@ -390,6 +390,7 @@ t.test('administration has a document of its own', async t => {
     '/admin/tokens',
     '/admin/tokens/{name}',
     '/admin/audit',
+    '/manifests',
     '/uploads',
     '/uploads/{id}',
     '/uploads/{id}/parts',

@@ -17,6 +17,7 @@ const VALUES: Readonly<Record<string, string>> = {
   seek_key: 'fasta',
   tag: 'default',
   name: 'none',
+  id: '0'.repeat(64),
   to: 'none',
   '*': 'a.fa',
 }
