@@ -41,6 +41,17 @@ export class FileHasher {
   #idle: NodeJS.Timeout | undefined
   #next = 0
   readonly #running = new Map<number, Running>()
+  readonly #idleMs: number
+
+  /** @param idleMs - milliseconds without a file after which the thread ends; the next file starts another one */
+  constructor(idleMs = IDLE_MS) {
+    this.#idleMs = idleMs
+  }
+
+  /** Whether there is a thread now. */
+  get isRunning(): boolean {
+    return this.#worker !== undefined
+  }
 
   /** Begins with a file; it need not be there before the first mark. */
   begin(subject: HashSubject): GrowingHash {
@@ -106,13 +117,13 @@ export class FileHasher {
     this.#running.delete(id)
     if (this.#running.size > 0) return
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => this.#rest(), IDLE_MS)
+    this.#idle = setTimeout(() => this.#rest(), this.#idleMs)
     this.#idle.unref()
     this.#worker?.unref()
   }
 
   #rest(): void {
-    void this.#worker?.terminate()
+    this.#worker?.postMessage('stop' satisfies HashOrder)
     this.#worker = undefined
   }
 

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import type { HashAlgorithm } from './hash-file.ts'
 
-/** What the thread is told: a file to begin with, or how far one may be read; -1 ends it. */
+/** What the thread is told: a file to begin with, or how far one may be read (-1: not any more); `stop` ends the thread. */
 export type HashOrder =
   | {
       readonly id: number
@@ -13,6 +13,7 @@ export type HashOrder =
       readonly algorithm: HashAlgorithm
     }
   | { readonly id: number; readonly end: number }
+  | 'stop'
 
 /** What the thread tells: bytes that were hashed, or the end. */
 export interface HashAnswer {
@@ -34,6 +35,10 @@ const jobs = new Map<number, Job>()
 const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
 
 parentPort?.on('message', (order: HashOrder) => {
+  if (order === 'stop') {
+    parentPort?.close()
+    return
+  }
   if ('path' in order) {
     const { id, path, size, algorithm } = order
     jobs.set(id, { path, size, hash: createHash(algorithm), file: undefined, at: 0 })

@@ -250,6 +250,8 @@ t.test('an asset digest may have been made in the order of a dictionary', async 
       .digest('hex')
   t.equal(assetDigestOfFiles(files), lines(['B.fa', 'a.d', 'a_c', 'ab']))
   t.equal(assetDigestOfFiles(files, orderedAsDictionary), lines(['ab', 'a_c', 'a.d', 'B.fa']))
+  // Where nothing but case and punctuation differs, those count.
+  t.ok(orderedAsDictionary('a.b', 'ab') < 0)
 })
 
 t.test('room on the disk is looked for where the folder will be', async t => {

@@ -1,6 +1,7 @@
 /** Hashes of files that grow. */
 import { rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { FileHasher } from '../../src/transfer/file-hasher.ts'
 import { digestOf, fastNoise } from '../support/remote-files.ts'
@@ -9,7 +10,7 @@ const CONTENT = fastNoise(20_000_000)
 
 t.test('hashed up to the marks, in a thread', async t => {
   const path = join(t.testdir(), 'file')
-  const hasher = new FileHasher()
+  const hasher = new FileHasher(10)
   const size = CONTENT.length
   let hashed = 0
   const onHashed = (bytes: number) => {
@@ -30,6 +31,12 @@ t.test('hashed up to the marks, in a thread', async t => {
   dropped.drop()
   dropped.advance(2_000_000)
   t.equal(await again.digest(), digestOf('md5', CONTENT))
+  await wait(200)
+  t.notOk(hasher.isRunning, 'the thread ends when there is nothing to do')
+  const later = hasher.begin({ path, size, algorithm: 'md5' })
+  t.ok(hasher.isRunning)
+  t.equal(await later.digest(), digestOf('md5', CONTENT))
+  await wait(200)
 })
 
 t.test('a small file is read here', async t => {
