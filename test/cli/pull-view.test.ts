@@ -120,3 +120,57 @@ t.test('lines, and failures alone', async t => {
     stderr: 'FAILED   x: no\n',
   })
 })
+
+t.test('without a terminal a line every few seconds', async t => {
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  let passed = 0
+  Date.now = () => now() + passed
+  const later = () => {
+    passed += 6000
+  }
+  const { stderr } = await written(() => {
+    const view = pullView({})
+    later()
+    view.onEvent({ event: 'looked-up', done: 5, total: 20 })
+    view.onEvent({ event: 'planned', assets: 2, current: 0, bytes: 12 * MB })
+    view.onEvent({ event: 'begin', subject, bytes: 12 * MB })
+    view.onEvent({ event: 'received', subject, bytes: 3 * MB })
+    view.onEvent({ event: 'retried', subject, bytes: MB, reason: 'damaged' })
+    later()
+    view.onEvent({ event: 'received', subject, bytes: MB })
+    view.onEvent({ event: 'received', subject, bytes: 9 * MB })
+    later()
+    view.onEvent({ event: 'hashed', subject, bytes: 6 * MB })
+    view.close()
+  })
+  t.match(stderr, /looked up 5 of 20\n/)
+  t.match(stderr, /25 %: 0 of 2, 3\.00 MB of 12\.00 MB, .*\/s, .* left, 1\.00 MB fetched again\n/)
+  t.match(stderr, new RegExp(`checking ${subject}: 50 %\n`))
+})
+
+t.test('on a terminal a bar for each asset and one for all', async t => {
+  const { isTTY } = process.stderr
+  process.stderr.isTTY = true
+  t.teardown(() => {
+    process.stderr.isTTY = isTTY
+  })
+  const { stderr, stdout } = await written(async () => {
+    const view = pullView({})
+    view.onEvent({ event: 'planned', assets: 2, current: 0, bytes: 24 * MB })
+    view.onEvent({ event: 'begin', subject, bytes: 12 * MB })
+    view.onEvent({ event: 'received', subject, bytes: 7 * MB })
+    view.onEvent({ event: 'hashed', subject, bytes: 3 * MB })
+    view.onEvent({ event: 'retried', subject, bytes: MB, reason: 'damaged' })
+    await new Promise(ready => setTimeout(ready, 500))
+    view.onEvent(done)
+    view.end({ done: [done], failed: [] })
+    view.close()
+  })
+  t.match(stderr, /6\.00 MB of 12\.00 MB, checked 25 %, 1\.00 MB again/)
+  t.match(stderr, /all.*0 of 2, 6\.00 MB of 24\.00 MB/s)
+  t.match(stderr, /1 pulled, 0 there already/)
+  t.match(stdout, /^pulled/)
+})
