@@ -1,11 +1,12 @@
 /** The library: what programs do with it, against a server of the example folder. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { Client, RemoteFailed } from '../../src/client/index.ts'
 import { startApp } from '../support/start-app.ts'
 
 t.test('finds, pulls into every kind of place, and tells what happens', async t => {
+  const top = t.testdir({})
   const { listen, depot } = await startApp(t)
   await depot.check()
   const url = await listen()
@@ -16,8 +17,6 @@ t.test('finds, pulls into every kind of place, and tells what happens', async t 
   const listed: string[] = []
   for await (const { asset } of client.list({ genome: 't7' })) listed.push(asset)
   t.ok(listed.includes('bwa_index'))
-  const top = join(t.testdirName, 'places')
-  await mkdir(top, { recursive: true })
   const events: string[] = []
   const flat = await client.pull({
     names: ['t7/fasta'],
@@ -28,6 +27,15 @@ t.test('finds, pulls into every kind of place, and tells what happens', async t 
   })
   t.match(flat, { done: [{ action: 'pulled', subject: 't7/fasta:default' }], failed: [] })
   t.ok(events.includes('planned') && events.includes('done'))
+  const notes: string[] = []
+  await client.pull({
+    names: ['t7/bwa_index'],
+    folder: join(top, 'flat'),
+    onEvent: event => {
+      if (event.event === 'note') notes.push(event.message)
+    },
+  })
+  t.match(notes, [/is a link to .*fasta.* at the server, and is left out/])
   const config = join(top, 'genome_config.yaml')
   await writeFile(config, 'config_version: 0.4\ngenome_folder: .\ngenomes: {}\n')
   t.match(await client.pull({ names: ['t7/fasta'], config }), { failed: [] })
