@@ -20,7 +20,6 @@ import {
 } from './network-flags.ts'
 import { type PlaceFlags, type PulledPlace, placeOf } from './pull-place.ts'
 import { type PullView, pullView } from './pull-view.ts'
-import { spareMemory } from './sparing-memory.ts'
 import { untilStopped } from './until-stopped.ts'
 
 /** Flags of `pull`. */
@@ -43,7 +42,6 @@ const MOST_JOBS = 64
 
 /** Pulls what the names and flags ask for. */
 export async function runPull(names: readonly string[], given: PullFlags): Promise<number> {
-  spareMemory()
   const flags = withClientSettings(given, process.env)
   const view = pullView({ json: flags.json === true, quiet: flags.quiet === true })
   const jobs = numberOf('--jobs', flags.jobs, 1, MOST_JOBS)
