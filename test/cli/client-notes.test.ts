@@ -25,6 +25,20 @@ t.test('a file of authorities that is not there is told by every command', async
   }
 })
 
+t.test('a second server that cannot be reached is told, and the first one is enough', async t => {
+  const { listen, depot } = await startApp(t)
+  await depot.check()
+  const servers = ['--server', await listen(), '--server', 'http://127.0.0.1:9', '--retries', '0']
+  for (const args of [
+    ['lock', 't7/fasta', ...servers],
+    ['manifest', 'create', 't7/fasta', ...servers],
+  ]) {
+    const { code, stderr } = await runHere(args)
+    t.equal(code, 0, stderr)
+    t.match(stderr, /127\.0\.0\.1:9/)
+  }
+})
+
 t.test('a limit of file sizes does not end the process', async t => {
   const before = process.listenerCount('SIGXFSZ')
   const code = await untilStopped(async () => {
