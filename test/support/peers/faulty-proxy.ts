@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
+import { PartGate } from './part-gate.ts'
 
 /** What happens to one answer to GET. */
 export type Fault =
@@ -34,7 +35,9 @@ export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
   const seen: string[] = []
   const headers: IncomingMessage['headers'][] = []
   const served: Served[] = []
+  const gate = new PartGate()
   const server = createServer((incoming, outgoing) => {
+    if (!gate.lets(incoming, outgoing)) return
     const fault = incoming.method === 'GET' ? (faults.shift() ?? 'none') : 'none'
     headers.push(incoming.headers)
     seen.push(`${incoming.method} ${fault} ${incoming.headers.range ?? ''}`.trim())
@@ -56,6 +59,7 @@ export async function faultyProxy(t: Test, target: string, faults: Fault[]) {
     seen,
     headers,
     served,
+    gate,
   }
 }
 
