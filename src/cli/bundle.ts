@@ -15,10 +15,11 @@ import { nameOf } from '../domain/genome.ts'
 import { formatSize } from '../domain/human-size.ts'
 import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
-import { type NetworkFlags, networkOf, numberOf, serversOf } from './network-flags.ts'
+import { type NetworkFlags, numberOf, serversOf } from './network-flags.ts'
 import { type PlaceFlags, placeOf } from './pull-place.ts'
 import { runServe } from './serve.ts'
 import { tableText } from './table.ts'
+import { withNetwork } from './with-network.ts'
 
 /** Flags of `bundle create`. */
 export interface CreateFlags extends NetworkFlags {
@@ -69,12 +70,9 @@ async function withSource<T>(
     throw new SettingInvalid('where the assets are', '', allowed)
   }
   const jobs = numberOf('--jobs', flags.jobs, 1, 64)
-  const network = await networkOf(flags, process.env)
-  try {
-    return await work(await serverSource(server, staging, { network, ...(jobs && { jobs }) }))
-  } finally {
-    await network.close()
-  }
+  return withNetwork(flags, async network =>
+    work(await serverSource(server, staging, { network, ...(jobs && { jobs }) })),
+  )
 }
 
 /** Flags of the commands that read a bundle. */

@@ -11,22 +11,17 @@ import { findWanted } from '../client/wanted.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { readGenomeConfig } from '../config/genome-config.ts'
 import { replaceFile } from '../storage/replace-file.ts'
-import type { Network } from '../transfer/network.ts'
 import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { type LocalFlags, localPlaceOf } from './local-place.ts'
-import {
-  type NetworkFlags,
-  networkOf,
-  numberOf,
-  serverAddress,
-  serversOf,
-} from './network-flags.ts'
+import { type NetworkFlags, numberOf, serverAddress, serversOf } from './network-flags.ts'
+import { toStderr } from './output-lines.ts'
 import { exitCodeOfAll } from './pull.ts'
 import { type PlaceFlags, placeOf } from './pull-place.ts'
 import { pullView } from './pull-view.ts'
 import { tableText } from './table.ts'
 import { untilStopped } from './until-stopped.ts'
+import { withNetwork } from './with-network.ts'
 
 /** Flags of `lock`. */
 export interface LockFlags extends NetworkFlags, LocalFlags {
@@ -50,7 +45,7 @@ async function lockedFolder(flags: LockFlags): Promise<string> {
 function lockedNames(names: readonly string[], flags: LockFlags): Promise<string> {
   return withNetwork(flags, async network => {
     const servers = await knownServers(flags)
-    const catalogue = new RemoteCatalogue({ network, servers, note })
+    const catalogue = new RemoteCatalogue({ network, servers, note: toStderr })
     const items = await findWanted(catalogue, { names })
     if (items.some(({ only }) => only !== undefined)) {
       throw new SettingInvalid('the name', names.join(' '), 'whole assets, without seek keys')
@@ -110,7 +105,7 @@ export async function runOutdated(file: string | undefined, flags: OutdatedFlags
   const held = lock === undefined ? await heldIn(flags) : lock.assets.map(ofLock)
   const servers = await knownServers(flags, lock?.servers)
   const compared = await withNetwork(flags, network =>
-    compareAssets(held, new RemoteCatalogue({ network, servers, note })),
+    compareAssets(held, new RemoteCatalogue({ network, servers, note: toStderr })),
   )
   tell(compared, flags)
   return EXIT.ok
@@ -162,7 +157,7 @@ function tell(compared: readonly ComparedAsset[], { json, all }: OutdatedFlags):
     process.stdout.write(tableText(['ASSET', 'STATE', 'AT THE SERVERS'], rows))
   }
   const current = compared.filter(({ state }) => state === 'current').length
-  process.stderr.write(`${current} of ${compared.length} are what the servers have\n`)
+  toStderr(`${current} of ${compared.length} are what the servers have`)
 }
 
 /** The servers of flags and environment, else those given, else those that the genome config is subscribed to, else those of the client settings. Throws SettingInvalid. */
@@ -187,21 +182,4 @@ function noServer(): Error {
 
 function addressesIn(servers: readonly string[]): string[] {
   return servers.map(url => serverAddress('a server of the lock', url))
-}
-
-/** The token goes to the first server of `--server` or `$REFDEPOT_SERVER`; those that a lock or config names never get it. */
-async function withNetwork<T>(
-  flags: NetworkFlags,
-  work: (network: Network) => Promise<T>,
-): Promise<T> {
-  const network = await networkOf(withClientSettings(flags, process.env), process.env)
-  try {
-    return await work(network)
-  } finally {
-    await network.close()
-  }
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`)
 }

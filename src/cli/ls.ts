@@ -1,6 +1,6 @@
 /** `refdepot ls` and `search`: what servers have, and what is here. */
 import { type LocalAsset, listLocal } from '../client/local-assets.ts'
-import { RemoteCatalogue } from '../client/remote-catalogue.ts'
+import type { RemoteCatalogue } from '../client/remote-catalogue.ts'
 import type { ListedAsset, ListQuery } from '../client/server-catalogue.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatRegistryPath, parseRegistryPath } from '../domain/registry-path.ts'
@@ -8,8 +8,9 @@ import { byCodePoint } from '../domain/text-order.ts'
 import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { type LocalFlags, localPlaceOf } from './local-place.ts'
-import { type NetworkFlags, networkOf, serversOf } from './network-flags.ts'
+import type { NetworkFlags } from './network-flags.ts'
 import { tableText } from './table.ts'
+import { withCatalogue } from './with-network.ts'
 
 /** Flags of `ls` and `search`. */
 export interface LsFlags extends NetworkFlags, LocalFlags {
@@ -126,21 +127,6 @@ async function matching(
     await catalogue.resolve({ genome, asset, ...(tag !== undefined && { tag }) })
   }
   return found
-}
-
-async function withCatalogue(
-  given: LsFlags,
-  action: (catalogue: RemoteCatalogue) => Promise<number>,
-): Promise<number> {
-  const flags = withClientSettings(given, process.env)
-  const note = (text: string) => process.stderr.write(`${text}\n`)
-  const network = await networkOf(flags, process.env, note)
-  try {
-    const servers = serversOf(flags, process.env)
-    return await action(new RemoteCatalogue({ network, servers, note }))
-  } finally {
-    await network.close()
-  }
 }
 
 /** What a path means in a list: `hg38` is a genome here, `hg38/fasta` an asset of it. */

@@ -3,7 +3,6 @@ import { openServerTarget } from '../archive/archive-target.ts'
 import { archivesInFolder } from '../archive/archives-at.ts'
 import { localManifest } from '../client/local-manifest.ts'
 import type { MadeManifest, ManifestRequest } from '../client/manifest-request.ts'
-import { RemoteCatalogue } from '../client/remote-catalogue.ts'
 import { remoteManifest } from '../client/remote-manifest.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import {
@@ -12,11 +11,11 @@ import {
   type ManifestFormat,
   withAddresses,
 } from '../domain/manifest.ts'
-import type { Network } from '../transfer/network.ts'
-import { withClientSettings } from './client-defaults.ts'
 import { EXIT } from './exit-codes.ts'
 import { readManifest } from './manifest-source.ts'
-import { type NetworkFlags, networkOf, serversOf } from './network-flags.ts'
+import { type NetworkFlags, serversOf } from './network-flags.ts'
+import { toStderr, toStdout } from './output-lines.ts'
+import { withCatalogue, withNetwork } from './with-network.ts'
 
 /** Flags of the commands on manifests. */
 export interface ManifestFlags extends NetworkFlags {
@@ -60,6 +59,7 @@ export async function runManifestShow(source: string, flags: ManifestFlags): Pro
         ? { rows }
         : withAddresses({ rows }, digest => `${server}/archives/${digest}`)
     process.stdout.write(formatManifest(manifest, format))
+    return EXIT.ok
   })
 }
 
@@ -79,21 +79,17 @@ export async function runManifestPublish(source: string, flags: ManifestFlags): 
         body: formatManifest({ rows }, 'json'),
       },
     )
-    if (flags.json === true) process.stdout.write(`${JSON.stringify(kept)}\n`)
+    if (flags.json === true) toStdout(JSON.stringify(kept))
     else {
-      process.stdout.write(`${server}/manifests/${kept.id}\n`)
-      process.stderr.write(`kept until ${kept.expires_at}\n`)
+      toStdout(`${server}/manifests/${kept.id}`)
+      toStderr(`kept until ${kept.expires_at}`)
     }
+    return EXIT.ok
   })
 }
 
-async function ofServers(request: ManifestRequest, flags: CreateFlags): Promise<MadeManifest> {
-  let made: MadeManifest | undefined
-  await withNetwork(flags, async (network, servers) => {
-    const note = (text: string) => process.stderr.write(`${text}\n`)
-    made = await remoteManifest(new RemoteCatalogue({ network, servers, note }), network, request)
-  })
-  return made as MadeManifest
+function ofServers(request: ManifestRequest, flags: CreateFlags): Promise<MadeManifest> {
+  return withCatalogue(flags, (catalogue, network) => remoteManifest(catalogue, network, request))
 }
 
 async function ofFolder(request: ManifestRequest, flags: CreateFlags): Promise<MadeManifest> {
@@ -106,20 +102,6 @@ async function ofFolder(request: ManifestRequest, flags: CreateFlags): Promise<M
   if (server === undefined) return made
   const addressOf = (digest: string) => `${server}/archives/${digest}`
   return { ...made, manifest: withAddresses(made.manifest, addressOf) }
-}
-
-async function withNetwork(
-  flags: ManifestFlags,
-  work: (network: Network, servers: readonly string[]) => Promise<void>,
-): Promise<number> {
-  const filled = withClientSettings(flags, process.env)
-  const network = await networkOf(filled, process.env)
-  try {
-    await work(network, serversOf(filled, process.env))
-    return EXIT.ok
-  } finally {
-    await network.close()
-  }
 }
 
 function formatOf({ format = 'tsv' }: ManifestFlags): ManifestFormat {

@@ -2,11 +2,11 @@
 import { type MirrorEvent, type MirrorSummary, mirrorServer } from '../client/mirror.ts'
 import { SettingInvalid } from '../config/config-error.ts'
 import { formatSize } from '../domain/human-size.ts'
-import type { TransferOptions } from '../transfer/transfer-options.ts'
 import { withClientSettings } from './client-defaults.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { type NetworkFlags, networkOf, numberOf, serverAddress } from './network-flags.ts'
+import { type NetworkFlags, numberOf, serverAddress } from './network-flags.ts'
 import { untilStopped } from './until-stopped.ts'
+import { withNetwork } from './with-network.ts'
 
 /** Flags of `mirror`. */
 export interface MirrorFlags extends Omit<NetworkFlags, 'server'> {
@@ -26,14 +26,12 @@ export async function runMirror(given: MirrorFlags): Promise<number> {
   const server = serverAddress('--from', given.from)
   const flags = withClientSettings({ ...given, server: [server] }, process.env)
   if (flags.output === '') throw new SettingInvalid('--output', '', 'a folder')
-  const network = await networkOf(flags, process.env)
   const jobs = numberOf('--jobs', flags.jobs, 1, 64)
-  const transfer: TransferOptions = { network, ...(jobs !== undefined && { jobs }) }
-  try {
-    return await untilStopped(async signal => {
+  return withNetwork(flags, network =>
+    untilStopped(async signal => {
       network.endWith(signal)
       const summary = await mirrorServer(server, flags.output, {
-        transfer: { ...transfer, signal },
+        transfer: { network, signal, ...(jobs !== undefined && { jobs }) },
         ...(flags.genome !== undefined && { genome: flags.genome }),
         ...(flags.asset !== undefined && { asset: flags.asset }),
         includeRestricted: flags.includeRestricted === true,
@@ -42,10 +40,8 @@ export async function runMirror(given: MirrorFlags): Promise<number> {
       })
       tellSummary(flags, summary)
       return exitOf(summary)
-    })
-  } finally {
-    await network.close()
-  }
+    }),
+  )
 }
 
 /** Something failed and something did not: 6. Nothing did not: what the first failure ends in. */

@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { SettingInvalid } from '../config/config-error.ts'
 import { Credentials, readNetrc } from '../transfer/credentials.ts'
 import { Network } from '../transfer/network.ts'
+import { toStderr } from './output-lines.ts'
 import { packageVersion } from './version.ts'
 
 /** What these flags say. */
@@ -149,9 +150,14 @@ async function credentialsOf(
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/
 
-/** A token is never an argument: everybody on the machine can read those. */
-async function tokenOf(
-  { tokenFile }: NetworkFlags,
+/**
+ * The token of `--token-file` or `$REFDEPOT_TOKEN`; empty when nobody gives one. It is never an argument: everybody on the machine can read those.
+ *
+ * @param note - takes a warning when others may read the file
+ * @throws SettingInvalid
+ */
+export async function tokenOf(
+  { tokenFile }: Pick<NetworkFlags, 'tokenFile'>,
   env: NodeJS.ProcessEnv,
   note: (text: string) => void,
 ): Promise<string> {
@@ -200,8 +206,4 @@ export function authorityFilesOf(
     else note(`warning: $${name} names ${path}, which is no file`)
   }
   return [...files]
-}
-
-function toStderr(text: string): void {
-  process.stderr.write(`${text}\n`)
 }

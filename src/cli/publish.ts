@@ -1,5 +1,5 @@
 /** `refdepot publish`: packs a folder or file and publishes it, on a server or in a store, in one go. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ArchiveTarget } from '../archive/archive-target.ts'
@@ -18,6 +18,8 @@ import { jobsOf } from './archive-create.ts'
 import { eventView } from './archive-events.ts'
 import { requiredBy } from './archive-flags.ts'
 import { EXIT } from './exit-codes.ts'
+import { tokenOf } from './network-flags.ts'
+import { toStderr } from './output-lines.ts'
 import { storeOf } from './store-flags.ts'
 
 /** Flags of `publish`. */
@@ -54,7 +56,7 @@ export async function runPublish(path: string, flags: PublishFlags): Promise<num
     throw new SettingInvalid('--server', flags.server, 'an http or https URL')
   }
   // Asked for before anything is packed.
-  const token = flags.server === undefined ? '' : await tokenOf(flags)
+  const token = flags.server === undefined ? '' : await writeToken(flags)
   const folder = await mkdtemp(join(tmpdir(), 'refdepot-publish-'))
   try {
     const target = await pack(path, flags, folder)
@@ -122,7 +124,6 @@ async function toServer(
   client: UploadClient,
 ): Promise<Published> {
   const { path, order } = await uploadOf(target)
-  const say = (line: string) => process.stderr.write(`${line}\n`)
   let toldAt = 0
   const upload = await sendArchive({
     client,
@@ -132,9 +133,9 @@ async function toServer(
     onProgress: (there, size) => {
       if (Date.now() - toldAt < TELL_MS && there < size) return
       toldAt = Date.now()
-      say(`sent ${formatSize(there)} of ${formatSize(size)}`)
+      toStderr(`sent ${formatSize(there)} of ${formatSize(size)}`)
     },
-    onVerifying: () => say('the server compares it'),
+    onVerifying: () => toStderr('the server compares it'),
   })
   return { registryPath: upload.registry_path, generation: upload.generation ?? 0 }
 }
@@ -147,19 +148,9 @@ function onlyPath({ source }: ArchiveTarget): string {
   return entry === undefined ? '' : `${entry.genome.digest}/${entry.asset.name}:${entry.tag.name}`
 }
 
-/** A token is never an argument: everybody on the machine can read those. */
-async function tokenOf({ tokenFile }: PublishFlags): Promise<string> {
-  const inFile =
-    tokenFile === undefined
-      ? undefined
-      : await readFile(tokenFile, 'utf8').catch(error => {
-          throw new SettingInvalid(
-            '--token-file',
-            tokenFile,
-            `a file that can be read (${error.message})`,
-          )
-        })
-  const token = (inFile ?? process.env.REFDEPOT_TOKEN ?? '').trim()
+/** There is nothing to publish with unless somebody gives a token. */
+async function writeToken(flags: PublishFlags): Promise<string> {
+  const token = await tokenOf(flags, process.env, toStderr)
   if (token !== '') return token
   const allowed = 'a token with a write scope, in $REFDEPOT_TOKEN or by --token-file FILE'
   throw new SettingInvalid('the token', '', allowed)

@@ -2,6 +2,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { PullDone, PullEvent, PullSummary } from '../client/pull-events.ts'
 import { formatSize } from '../domain/human-size.ts'
+import { toStderr, toStdout } from './output-lines.ts'
 import { type AssetProgress, formatSeconds, PullProgress } from './pull-progress.ts'
 
 /** Takes the events of a pull and its end. */
@@ -30,9 +31,6 @@ export function pullView({ json = false, quiet = false }: PullViewOptions): Pull
 const TELL_MS = 5000
 const JSON_MS = 1000
 const DRAW_MS = 200
-
-const toStdout = (line: string) => process.stdout.write(`${line}\n`)
-const toStderr = (line: string) => process.stderr.write(`${line}\n`)
 
 function jsonView(): PullView {
   const progress = new PullProgress()

@@ -3,7 +3,7 @@ import { type RawTag, TAG_SCHEMA } from '../config/genome-config-schema.ts'
 import { isGenomeDigest, isMd5 } from '../domain/digest.ts'
 import { conforms } from '../domain/schema-check.ts'
 import { RemoteFailed } from '../domain/transfer-errors.ts'
-import { shown } from '../transfer/network.ts'
+import { shown } from '../transfer/network-answer.ts'
 
 /** A text answer; some servers write it as JSON. */
 export function textIn(content: Buffer): string {

@@ -1,6 +1,7 @@
 /** The catalogue of a refdepot: its own records tell sizes in bytes, both digests, and what `latest` means. */
 import { isMd5, isSha256 } from '../domain/digest.ts'
-import { discard, type Network, refusalOf } from '../transfer/network.ts'
+import type { Network } from '../transfer/network.ts'
+import { discard, refusalOf } from '../transfer/network-answer.ts'
 import { nameIn, namesIn, notUnderstood } from './answer-shape.ts'
 import {
   attributesOf,

@@ -95,8 +95,8 @@ export async function writeRecord(root: string, record: PlacedRecord): Promise<v
 
 /** An address as records keep it: without what may be a secret. */
 export function plainAddress(address: string): string {
-  const url = URL.parse(address)
-  if (url === null) return ''
+  if (!URL.canParse(address)) return ''
+  const url = new URL(address)
   url.username = ''
   url.password = ''
   url.search = ''

@@ -2,12 +2,12 @@
  * Pulls assets: finds out everything that may be wrong before a byte moves, then fetches what is not there, several at a time. One that fails does not
  * stop the others.
  */
+import { Shares } from '../archive/shares.ts'
 import { RefdepotError } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import type { Network } from '../transfer/network.ts'
 import { DEFAULT_JOBS } from '../transfer/part-fetcher.ts'
 import type { TransferOptions, TransferSummary } from '../transfer/transfer-options.ts'
-import { ConnectionBudget } from './connection-budget.ts'
 import { fetchAsset } from './fetch-asset.ts'
 import type { PullEvent, PullSummary } from './pull-events.ts'
 import { type Plan, planPull } from './pull-plan.ts'
@@ -55,7 +55,7 @@ export async function pullAssets(
 class PullRun {
   readonly #plan: Plan
   readonly #options: PullOptions
-  readonly #budget: ConnectionBudget
+  readonly #budget: Shares
   readonly #done: PullSummary['done'][number][] = []
   readonly #failed: PullSummary['failed'][number][] = []
   /** Why nothing more is begun: the disk is full. */
@@ -64,7 +64,7 @@ class PullRun {
   constructor(plan: Plan, options: PullOptions) {
     this.#plan = plan
     this.#options = options
-    this.#budget = new ConnectionBudget(options.jobs ?? DEFAULT_JOBS)
+    this.#budget = new Shares(options.jobs ?? DEFAULT_JOBS)
   }
 
   async run(): Promise<PullSummary> {

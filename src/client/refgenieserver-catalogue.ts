@@ -1,5 +1,6 @@
 /** The catalogue of a refgenieserver: API v3, and what `refgenie listr` lives on. */
-import { discard, type Network, refusalOf } from '../transfer/network.ts'
+import type { Network } from '../transfer/network.ts'
+import { discard, refusalOf } from '../transfer/network-answer.ts'
 import { attributesIn, nameIn, notUnderstood } from './answer-shape.ts'
 import { genomesIn, matches } from './listed-genomes.ts'
 import { ParentDigests } from './parent-digests.ts'

@@ -1,21 +1,16 @@
 /** Which program a server is: refdepot has more than refgenieserver, whose API v3 both have. */
-import { RemoteFailed } from '../domain/transfer-errors.ts'
-import {
-  mayPass,
-  type Network,
-  type NetworkAnswer,
-  type NetworkRequest,
-  refusalOf,
-  shown,
-} from '../transfer/network.ts'
-import { failureOf } from '../transfer/network-failure.ts'
-import { pauseBefore } from '../transfer/pauses.ts'
+import { RemoteFailed, type RemoteFault } from '../domain/transfer-errors.ts'
+import type { Network, NetworkRequest } from '../transfer/network.ts'
+import { contentOf, refusalOf } from '../transfer/network-answer.ts'
 
 /** What a server is. */
 export type ServerKind = 'refdepot' | 'refgenieserver'
 
 // Whoever cannot be reached at all is given up soon: an address may be mistyped, and another server may be named.
-const MOST_ATTEMPTS = 3
+const MOST_RETRIES = 2
+// A list of genomes has less.
+const MOST_TEXT = 16 * 1024 * 1024
+const OTHERS: readonly RemoteFault[] = ['not-found', 'answer']
 
 /**
  * Finds out what a server is.
@@ -41,14 +36,7 @@ export async function kindOf(
 
 /** The answer as JSON; undefined when there is none or it is something else. */
 async function ask(network: Network, url: string, order: NetworkRequest): Promise<unknown> {
-  const text = await soon(network, order.signal, async () => {
-    const answer = await network.request(url, order)
-    if (answer.status === 200) return readText(answer)
-    const refusal = await refusalOf(answer)
-    // Other programs answer 404, 405 and whatever they like to what they do not know.
-    if (refusal.fault === 'not-found' || refusal.fault === 'answer') return ''
-    throw refusal
-  })
+  const text = await network.again(() => textOf(network, url, order), order.signal, MOST_RETRIES)
   try {
     return JSON.parse(text)
   } catch {
@@ -56,38 +44,17 @@ async function ask(network: Network, url: string, order: NetworkRequest): Promis
   }
 }
 
-async function soon<T>(
-  network: Network,
-  signal: AbortSignal | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  const most = Math.min(MOST_ATTEMPTS - 1, network.retries)
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await work()
-    } catch (error) {
-      if (attempt >= most || !mayPass(error)) throw error
-      await pauseBefore(attempt, network.pauseMs, error, signal)
-    }
-  }
-}
-
-// A list of genomes has less.
-const MOST_TEXT = 16 * 1024 * 1024
-
-async function readText({ body, url }: NetworkAnswer): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
+/** What is answered; empty when it is something that other programs answer. */
+async function textOf(network: Network, url: string, order: NetworkRequest): Promise<string> {
+  const answer = await network.request(url, order)
   try {
-    for await (const chunk of body) {
-      length += chunk.length
-      if (length > MOST_TEXT) return ''
-      chunks.push(chunk)
-    }
+    if (answer.status !== 200) throw await refusalOf(answer)
+    return String(await contentOf(answer, MOST_TEXT, order.signal))
   } catch (error) {
-    throw failureOf(shown(url), error, 'broken-off')
+    // Other programs answer 404, 405 and whatever they like, and as much as they like, to what they do not know.
+    if (error instanceof RemoteFailed && OTHERS.includes(error.fault)) return ''
+    throw error
   }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function isDepot(about: unknown): boolean {

@@ -2,13 +2,13 @@
  * `sync`: a folder with exactly what a lock names, whatever the servers call it by now. Archives are asked for by digest; what a server says of their
  * content counts only when it is what the lock says.
  */
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileDigests } from '../archive/file-digests.ts'
 import { NotInCatalogue } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import { DigestMismatch, RemoteFailed } from '../domain/transfer-errors.ts'
+import { hashFile } from '../transfer/hash-file.ts'
 import type { Network } from '../transfer/network.ts'
+import { filesOfFolder } from './folder-files.ts'
 import { contentsDigest, type LockedAsset } from './lock-file.ts'
 import { type PullOptions, pullAssets } from './pull.ts'
 import type { PullSummary } from './pull-events.ts'
@@ -183,11 +183,8 @@ class LockedTarget implements PullTarget {
 /** The regular files below a folder with their digests. */
 async function hashed(folder: string): Promise<FilledFile[]> {
   const files: FilledFile[] = []
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const full = join(entry.parentPath, entry.name)
-    const { sha256 } = await fileDigests(full)
-    files.push({ path: full.slice(folder.length + 1), sha256 })
+  for (const { path } of await filesOfFolder(folder)) {
+    files.push({ path, sha256: await hashFile(join(folder, path), 'sha256') })
   }
   return files
 }

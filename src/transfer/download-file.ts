@@ -12,7 +12,7 @@ import { Journal } from './journal.ts'
 import { BUFFERS } from './part-buffers.ts'
 import { fetchParts, sha256Of } from './part-fetcher.ts'
 import { type Part, partsOf } from './part-plan.ts'
-import type { RemoteFile } from './remote-file.ts'
+import { comparedDigest, type RemoteFile } from './remote-file.ts'
 import type { TransferOptions, TransferSummary } from './transfer-options.ts'
 
 /**
@@ -148,12 +148,12 @@ class Download {
   }
 
   #hash(): GrowingHash {
-    const { size, digests, subject } = this.#file
+    const { size, subject } = this.#file
     const { onEvent } = this.#options
     return HASHER.begin({
       path: this.#part,
       size,
-      algorithm: digests.sha256 === undefined ? 'md5' : 'sha256',
+      algorithm: comparedDigest(this.#file).algorithm,
       onHashed: bytes => onEvent?.({ event: 'hashed', subject, bytes }),
     })
   }
@@ -191,8 +191,8 @@ class Download {
   }
 
   async #compare(actual: string, cost: TransferSummary, journal: Journal): Promise<void> {
-    const { digests, subject } = this.#file
-    const expected = digests.sha256 ?? digests.md5
+    const { subject } = this.#file
+    const { expected } = comparedDigest(this.#file)
     if (actual === expected) return
     await journal.remove()
     await rm(this.#part, { force: true })

@@ -4,31 +4,21 @@
  * Credentials belong to an origin and go nowhere else: a redirect to another origin (the store behind a server) is followed without them.
  * No message tells a query, since signatures in there are rights.
  */
-import { readFileSync } from 'node:fs'
-import type { Readable } from 'node:stream'
-import { rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
-import { PullRefused, RemoteFailed, type RemoteFault } from '../domain/transfer-errors.ts'
+import { type Dispatcher, request } from 'undici'
+import { RemoteFailed } from '../domain/transfer-errors.ts'
 import type { Credentials } from './credentials.ts'
+import { contentOf, discard, type NetworkAnswer, refusalOf, shown } from './network-answer.ts'
+import { type DispatcherOptions, dispatcherOf } from './network-dispatcher.ts'
 import { failureOf } from './network-failure.ts'
 import { pauseBefore } from './pauses.ts'
-import { retryAfterOf } from './retry-after.ts'
 
 /** How a network is reached. */
-export interface NetworkOptions {
+export interface NetworkOptions extends DispatcherOptions {
   readonly credentials?: Credentials
-  /** Files with certificates (PEM) that count beside those of the system. */
-  readonly caFiles?: readonly string[]
   /** Attempts after the first one. Default 8. */
   readonly retries?: number
   /** First pause before another attempt in milliseconds; it doubles up to 30 s. Default 500. */
   readonly pauseMs?: number
-  /** Milliseconds for a connection. Default 20,000. */
-  readonly connectMs?: number
-  /** Milliseconds until an answer begins. Default 60,000. */
-  readonly answerMs?: number
-  /** A download slower than this is begun anew. Default 1 KiB/s over 30 s. */
-  readonly stall?: { readonly bytesPerSecond: number; readonly seconds: number }
   readonly userAgent?: string
 }
 
@@ -42,16 +32,6 @@ export interface NetworkRequest {
   readonly follow?: boolean
   /** False: no credentials are sent. */
   readonly authorized?: boolean
-}
-
-/** An answer; whoever gets it reads or destroys the body. */
-export interface NetworkAnswer {
-  readonly status: number
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Readable
-  /** Where it came from, behind redirects. */
-  readonly url: string
 }
 
 const MOST_REDIRECTS = 5
@@ -123,9 +103,13 @@ export class Network {
     }
   }
 
-  /** Work that is done again after a pause while what failed may pass. */
-  async again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let attempt = 0; attempt < Math.min(this.retries, MOST_RETRIES); attempt += 1) {
+  /**
+   * Work that is done again after a pause while what failed may pass.
+   *
+   * @param most - times that it is done again
+   */
+  async again<T>(work: () => Promise<T>, signal?: AbortSignal, most = MOST_RETRIES): Promise<T> {
+    for (let attempt = 0; attempt < Math.min(this.retries, most); attempt += 1) {
       try {
         return await work()
       } catch (error) {
@@ -171,75 +155,10 @@ export class Network {
   }
 }
 
-/** An address without what may be a right: user, password, query. */
-export function shown(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').replace(/[?#].*$/s, '')
-}
-
-/** What an answer that is no success says. The body is read. */
-export async function refusalOf(answer: NetworkAnswer): Promise<RemoteFailed> {
-  const { status, headers, url } = answer
-  const text = await contentOf(answer, 64 * 1024).then(String, () => '')
-  const message = `${shown(url)} answers ${status}${detailIn(text)}`
-  const retryAfterMs = retryAfterOf(headers['retry-after'])
-  const more = { status, ...(retryAfterMs !== undefined && { retryAfterMs }) }
-  return new RemoteFailed(faultOf(status), message, more)
-}
-
 /** True when another attempt may have another end. */
 export function mayPass(error: unknown): error is RemoteFailed {
   if (!(error instanceof RemoteFailed)) return false
   return !['dns', 'denied', 'not-found', 'gone', 'tls', 'proxy', 'answer'].includes(error.fault)
-}
-
-/** Throws away the rest of an answer, so that its connection is free again or closed. */
-export async function discard(body: Readable): Promise<void> {
-  body.on('error', () => {})
-  await (body as Readable & { dump?: (o: object) => Promise<void> }).dump?.({ limit: 64 * 1024 })
-  body.destroy()
-}
-
-function faultOf(status: number): RemoteFault {
-  if (status === 401 || status === 403) return 'denied'
-  if (status === 404) return 'not-found'
-  if (status === 410) return 'gone'
-  if (status === 429 || status === 503) return 'busy'
-  if (status === 407) return 'proxy'
-  return status >= 500 || status === 408 ? 'server-error' : 'answer'
-}
-
-/** What a problem document or a text says, one line. */
-function detailIn(text: string): string {
-  if (/^\s*</.test(text)) return ' with a page for people'
-  let detail = text
-  try {
-    const { detail: said, message } = JSON.parse(text)
-    detail = [said, message].find(value => typeof value === 'string') ?? text
-  } catch {}
-  const line = detail.replace(/\s+/g, ' ').trim().slice(0, 300)
-  return line === '' ? '' : `: ${line}`
-}
-
-async function contentOf(
-  { body, url }: NetworkAnswer,
-  most: number,
-  signal?: AbortSignal,
-): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  try {
-    for await (const chunk of body) {
-      length += chunk.length
-      if (length > most) break
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (signal?.aborted === true) throw signal.reason
-    throw failureOf(shown(url), error, 'broken-off')
-  }
-  if (length > most)
-    throw new RemoteFailed('answer', `${shown(url)} answers more than ${most} bytes`)
-  return Buffer.concat(chunks)
 }
 
 function isRedirect(status: number): boolean {
@@ -247,7 +166,7 @@ function isRedirect(status: number): boolean {
 }
 
 function redirectTarget(from: string, location: string): string {
-  const target = URL.parse(location, from)
+  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
   if (target?.protocol === 'http:' && from.startsWith('https:')) {
     throw new RemoteFailed(
       'answer',
@@ -262,40 +181,4 @@ function flat(headers: Record<string, string | string[] | undefined>): Record<st
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
   )
-}
-
-function dispatcherOf(options: NetworkOptions): Dispatcher {
-  const ca = (options.caFiles ?? []).map(certificatesIn)
-  const { connectMs = 20_000, answerMs = 60_000, stall } = options
-  const limits = {
-    headersTimeout: answerMs,
-    // Slow bytes are watched by whoever reads them; this finds those that never come.
-    bodyTimeout: (stall?.seconds ?? 30) * 1000,
-    connect: { timeout: connectMs, ...(ca.length > 0 && { ca: [...rootCertificates, ...ca] }) },
-    allowH2: false,
-  }
-  return hasProxy(process.env)
-    ? new EnvHttpProxyAgent({
-        ...limits,
-        requestTls: limits.connect,
-        proxyTls: limits.connect,
-        proxyTunnel: false,
-      })
-    : new Agent(limits)
-}
-
-/** True when the environment names a proxy: the agent that asks it costs every request a look. */
-function hasProxy(env: NodeJS.ProcessEnv): boolean {
-  return ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some(
-    name => (env[name] ?? '') !== '',
-  )
-}
-
-function certificatesIn(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const reason = `the certificates in ${path} cannot be read: ${(error as Error).message}`
-    throw new PullRefused(reason)
-  }
 }

@@ -1,7 +1,8 @@
 /** One address of a file: asked for ranges, through redirects whose targets are used until they expire. */
 import type { Readable } from 'node:stream'
 import { RemoteFailed } from '../domain/transfer-errors.ts'
-import { discard, type Network, type NetworkAnswer, refusalOf, shown } from './network.ts'
+import type { Network } from './network.ts'
+import { discard, type NetworkAnswer, refusalOf, shown } from './network-answer.ts'
 
 /** Bytes that come. */
 export interface RangeAnswer {

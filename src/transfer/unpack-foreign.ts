@@ -11,7 +11,7 @@ import { StorageWriteFailed } from '../domain/errors.ts'
 import { downloadFile } from './download-file.ts'
 import { extractTar, type OutsideLink } from './extract-tar.ts'
 import { hashFile } from './hash-file.ts'
-import type { RemoteFile } from './remote-file.ts'
+import { comparedDigest, type RemoteFile } from './remote-file.ts'
 import type { TransferOptions, TransferSummary } from './transfer-options.ts'
 import { unpackStream } from './unpack-stream.ts'
 
@@ -64,11 +64,9 @@ async function fetched(
   archive: string,
   options: TransferOptions,
 ): Promise<TransferSummary> {
-  const { md5, sha256 } = file.digests
+  const { algorithm, expected } = comparedDigest(file)
   const there = await stat(archive).catch(() => undefined)
-  const isSame =
-    there?.size === file.size &&
-    (await hashFile(archive, sha256 === undefined ? 'md5' : 'sha256')) === (sha256 ?? md5)
+  const isSame = there?.size === file.size && (await hashFile(archive, algorithm)) === expected
   if (!isSame) return downloadFile(file, archive, options)
   options.onEvent?.({ event: 'resumed', subject: file.subject, bytes: file.size })
   return { received: 0, resumed: file.size, retried: 0 }

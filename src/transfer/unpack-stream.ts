@@ -7,6 +7,7 @@ import { RefdepotError } from '../domain/errors.ts'
 import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { extractTar } from './extract-tar.ts'
 import { fetchInOrder } from './ordered-parts.ts'
+import { comparedDigest } from './remote-file.ts'
 import type { TransferSummary } from './transfer-options.ts'
 import type { ForeignOrder } from './unpack-foreign.ts'
 
@@ -41,9 +42,9 @@ async function unpackOnce({
   ...rest
 }: ForeignOrder): Promise<TransferSummary> {
   await rm(folder, { recursive: true, force: true })
-  const { md5, sha256 } = file.digests
+  const { algorithm, expected } = comparedDigest(file)
   const { subject } = file
-  const hash = createHash(sha256 === undefined ? 'md5' : 'sha256')
+  const hash = createHash(algorithm)
   const packed = new PassThrough({ highWaterMark: 1024 * 1024 })
   // Who reads it learns of the error from the promise.
   packed.on('error', () => {})
@@ -66,7 +67,6 @@ async function unpackOnce({
   try {
     const [cost] = await Promise.all([fed, extracted])
     const actual = hash.digest('hex')
-    const expected = sha256 ?? md5
     if (actual === expected) return { ...cost, resumed: 0 }
     const reason = `what arrived has the digest ${actual}, not ${expected}`
     throw new DigestMismatch(`${subject} is damaged: ${reason}`)

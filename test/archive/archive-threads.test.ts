@@ -1,7 +1,6 @@
 /** The archiver on several threads: the order of bytes, failures in the middle, and memory that is given back. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { legacyNaming } from '../../src/archive/archive-layout.ts'
 import { ArchivePool } from '../../src/archive/archive-pool.ts'
@@ -9,7 +8,6 @@ import { type LaneKind, laneHere } from '../../src/archive/digest-lane.ts'
 import { fileDigests } from '../../src/archive/file-digests.ts'
 import { filesOf } from '../../src/archive/member-index.ts'
 import { packArchive, type SegmentPacker } from '../../src/archive/pack-archive.ts'
-import { Shares } from '../../src/archive/shares.ts'
 import { readSourceTree } from '../../src/archive/source-tree.ts'
 import { noise, plainFasta } from '../support/content-shapes.ts'
 import { create } from '../support/create-archives.ts'
@@ -138,26 +136,4 @@ t.test('many tags at once: what is written does not depend on the number of thre
     }),
   )
   t.same(runs[0], runs[1], 'also the order in which they are told')
-})
-
-t.test('a budget is shared in turn', async t => {
-  const shares = new Shares(10)
-  const said: string[] = []
-  let under = 0
-  let most = 0
-  const work = (name: string, share: number) =>
-    shares.with(share, async () => {
-      under += share
-      most = Math.max(most, under)
-      said.push(name)
-      await wait(1)
-      under -= share
-      if (name === 'c') throw new Error('c failed')
-    })
-  const all = [work('a', 4), work('b', 5), work('c', 10), work('d', 1), work('e', 10)]
-  await t.rejects(all[2] as Promise<void>, { message: 'c failed' })
-  await Promise.allSettled(all)
-  t.same(said, ['a', 'b', 'c', 'd', 'e'], 'nobody overtakes')
-  t.equal(most, 10)
-  await work('more than there is', 99)
 })

@@ -1,7 +1,7 @@
 /** The way to a server: its name, proxies, encryption, whether anybody answers, what its clock says. */
 import { lookup } from 'node:dns/promises'
 import { RemoteFailed, type RemoteFault } from '../../domain/transfer-errors.ts'
-import { shown } from '../../transfer/network.ts'
+import { shown } from '../../transfer/network-answer.ts'
 import { failureOf } from '../../transfer/network-failure.ts'
 import { certificateChecks } from './certificate-checks.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'

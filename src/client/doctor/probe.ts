@@ -1,6 +1,6 @@
 /** Asks a server and keeps what is needed to judge the answer: its head, and the first bytes. */
 import type { Network, NetworkRequest } from '../../transfer/network.ts'
-import { discard, shown } from '../../transfer/network.ts'
+import { discard, shown } from '../../transfer/network-answer.ts'
 import { failureOf } from '../../transfer/network-failure.ts'
 
 /** An answer as far as it was read. */

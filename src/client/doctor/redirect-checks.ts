@@ -1,5 +1,5 @@
 /** Where a file really comes from: redirects, and what becomes of credentials and CORS on the way. */
-import { shown } from '../../transfer/network.ts'
+import { shown } from '../../transfer/network-answer.ts'
 import { allowed, type Page } from './cors-checks.ts'
 import { type Finding, fail, ok } from './finding.ts'
 import { FIXES } from './fixes.ts'

@@ -1,8 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import { ConnectionBudget } from '../../src/client/connection-budget.ts'
+import { Shares } from '../../src/archive/shares.ts'
 
 t.test('whoever comes first gets connections first, never more than there are', async t => {
-  const budget = new ConnectionBudget(4)
+  const budget = new Shares(4)
   const log: string[] = []
   const ends = new Map<string, () => void>()
   const work = (name: string, count: number) =>
@@ -29,11 +30,33 @@ t.test('whoever comes first gets connections first, never more than there are', 
 })
 
 t.test('connections of what failed are free again', async t => {
-  const budget = new ConnectionBudget(1)
+  const budget = new Shares(1)
   const failed = budget.with(1, async () => {
     throw new Error('no')
   })
   const next = budget.with(1, async () => 'yes')
   await t.rejects(failed, { message: 'no' })
   t.equal(await next, 'yes')
+})
+
+t.test('a budget is shared in turn', async t => {
+  const shares = new Shares(10)
+  const said: string[] = []
+  let under = 0
+  let most = 0
+  const work = (name: string, share: number) =>
+    shares.with(share, async () => {
+      under += share
+      most = Math.max(most, under)
+      said.push(name)
+      await wait(1)
+      under -= share
+      if (name === 'c') throw new Error('c failed')
+    })
+  const all = [work('a', 4), work('b', 5), work('c', 10), work('d', 1), work('e', 10)]
+  await t.rejects(all[2] as Promise<void>, { message: 'c failed' })
+  await Promise.allSettled(all)
+  t.same(said, ['a', 'b', 'c', 'd', 'e'], 'nobody overtakes')
+  t.equal(most, 10)
+  await work('more than there is', 99)
 })
