@@ -5,6 +5,7 @@ import { discard, refusalOf } from '../transfer/network-answer.ts'
 import { nameIn, namesIn, notUnderstood } from './answer-shape.ts'
 import {
   attributesOf,
+  genomeOf,
   preparedKey,
   prepareRecords,
   recordPages,
@@ -30,7 +31,9 @@ export class DepotCatalogue implements ServerCatalogue {
     this.server = server
     this.#network = network
     this.#names = new ServerNames(server, network)
-    this.#genomes = new ServerGenomes(server, network, this.#names)
+    this.#genomes = new ServerGenomes(server, network, this.#names, name =>
+      genomeOf(server, network, name),
+    )
     this.#parents = new ParentDigests(server, network)
   }
 
@@ -45,12 +48,15 @@ export class DepotCatalogue implements ServerCatalogue {
   }
 
   async asset(name: AssetName): Promise<RemoteAsset> {
-    const genome = await this.#genomes.genome(name.genome)
+    // Asked for at the same time: a server that is far away answers each after a while.
+    const [genome, found] = await Promise.all([
+      this.#genomes.genome(name.genome),
+      this.#taken(name) ?? this.#record(this.#recordUrl(name)),
+    ])
     const { digest } = genome
-    const query = name.tag === undefined ? '' : `?tag=${encodeURIComponent(name.tag)}`
-    const url = `${this.server}/${digest}/assets/${encodeURIComponent(name.asset)}${query}`
-    const record =
-      this.#taken(digest, name) ?? (await orMissing(this.#network.json<TagRecord>(url)))
+    const url = this.#recordUrl({ ...name, genome: digest })
+    // An alias may be the name of something else at the server; a digest never is.
+    const record = found?.genome?.digest === digest ? found : await this.#record(url)
     if (record === undefined) throw await this.#names.noAsset(digest, name)
     const tag = nameIn(url, record.tag)
     const attributes = attributesOf(url, record, name.asset)
@@ -97,12 +103,21 @@ export class DepotCatalogue implements ServerCatalogue {
     return archiveUrlOf(this.server, archive.md5)
   }
 
+  #recordUrl({ genome, asset, tag }: AssetName): string {
+    const query = tag === undefined ? '' : `?tag=${encodeURIComponent(tag)}`
+    return `${this.server}/${encodeURIComponent(genome)}/assets/${encodeURIComponent(asset)}${query}`
+  }
+
+  #record(url: string): Promise<TagRecord | undefined> {
+    return orMissing(this.#network.json<TagRecord>(url))
+  }
+
   /** A record that was prepared; it is used once, since there may be very many. */
-  #taken(digest: string, name: AssetName): TagRecord | undefined {
+  #taken(name: AssetName): TagRecord | undefined {
     const key = preparedKey(name)
     const record = this.#prepared.get(key)
     this.#prepared.delete(key)
-    return record?.genome.digest === digest ? record : undefined
+    return record
   }
 
   async #archive({ md5, sha256, bytes }: TagRecord['archive']): Promise<RemoteAsset['archive']> {

@@ -1,10 +1,12 @@
 /** Records of tags as refdepot tells them: one by one, or all of a catalogue page by page. */
 import type { RawTag } from '../config/genome-config-schema.ts'
+import { isGenomeDigest } from '../domain/digest.ts'
 import type { Network } from '../transfer/network.ts'
 import { attributesIn, namesIn, notUnderstood } from './answer-shape.ts'
 import type { ParentDigests } from './parent-digests.ts'
+import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName } from './server-catalogue.ts'
-import type { ServerGenomes } from './server-genomes.ts'
+import { orMissing, type ServerGenomes } from './server-genomes.ts'
 
 /** What is read of a record of a tag; `openapi.json` has all of it. */
 export interface TagRecord {
@@ -100,17 +102,30 @@ export async function prepareRecords(
   const url = `${server}/genomes`
   const summaries = await network.json<readonly GenomeSummary[]>(url)
   if (!Array.isArray(summaries)) throw notUnderstood(url, 'no list of genomes')
-  for (const { digest, aliases, description } of summaries as readonly GenomeSummary[]) {
-    genomes.note({
-      digest,
-      aliases: namesIn(aliases),
-      ...(typeof description === 'string' && description !== '' && { description }),
-    })
-  }
+  for (const summary of summaries as readonly GenomeSummary[]) genomes.note(genomeIn(summary))
   return records
 }
 
-/** An entry of `/genomes`. */
+/** A genome by digest or alias as refdepot tells it in one answer; undefined when there is none, or something else of this name. Throws RemoteFailed. */
+export async function genomeOf(
+  server: string,
+  network: Network,
+  name: string,
+): Promise<RemoteAsset['genome'] | undefined> {
+  const url = `${server}/genomes/${encodeURIComponent(name)}`
+  const summary = await orMissing(network.json<Partial<GenomeSummary> | null>(url))
+  return isGenomeDigest(summary?.digest ?? '') ? genomeIn(summary as GenomeSummary) : undefined
+}
+
+function genomeIn({ digest, aliases, description }: GenomeSummary): RemoteAsset['genome'] {
+  return {
+    digest,
+    aliases: namesIn(aliases),
+    ...(typeof description === 'string' && description !== '' && { description }),
+  }
+}
+
+/** An entry of `/genomes`, and what is read of `/genomes/{genome}`. */
 interface GenomeSummary {
   readonly digest: string
   readonly aliases: readonly string[]

@@ -6,19 +6,26 @@ import { genomeDigestIn, namesIn, textIn } from './answer-shape.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { ServerNames } from './server-names.ts'
 
+/** Asks for a genome by digest or alias; undefined when there is none. */
+export type AskGenome = (name: string) => Promise<RemoteAsset['genome'] | undefined>
+
 /** See the head of this file. */
 export class ServerGenomes {
   readonly #server: string
   readonly #network: Network
   readonly #names: ServerNames
+  readonly #whole: AskGenome | undefined
+  readonly #wholes = new Map<string, ReturnType<AskGenome>>()
   readonly #digests = new Map<string, Promise<string | undefined>>()
   readonly #genomes = new Map<string, Promise<RemoteAsset['genome'] | undefined>>()
   readonly #defaults = new Map<string, Promise<string>>()
 
-  constructor(server: string, network: Network, names: ServerNames) {
+  /** @param whole - asks a server that tells a genome in one answer */
+  constructor(server: string, network: Network, names: ServerNames, whole?: AskGenome) {
     this.#server = server
     this.#network = network
     this.#names = names
+    this.#whole = whole
   }
 
   /**
@@ -27,12 +34,21 @@ export class ServerGenomes {
    * @throws NotInCatalogue, RemoteFailed
    */
   async genome(name: string): Promise<RemoteAsset['genome']> {
+    const told = await this.#told(name)
+    if (told !== undefined) return told
     const digest = isGenomeDigest(name)
       ? name
       : await once(this.#digests, name, () => this.#digestOf(name))
     const genome = digest && (await once(this.#genomes, digest, () => this.#read(digest)))
     if (genome === undefined || genome === '') throw await this.#names.noGenome(name)
     return genome
+  }
+
+  /** What the server tells of a genome in one answer; undefined when it is known by other means, or not told so. */
+  async #told(name: string): ReturnType<AskGenome> {
+    const ask = this.#whole
+    if (ask === undefined || this.#digests.has(name) || this.#genomes.has(name)) return undefined
+    return once(this.#wholes, name, () => ask(name))
   }
 
   /** Takes a genome that was told along with others. */

@@ -39,6 +39,21 @@ function catalogueOf(t: Test, servers: string[], mirrors: string[] = []) {
   return { catalogue, notes, list }
 }
 
+/** A server before another one, which asks it for the path that `meant` makes of each. */
+async function before(t: Test, origin: string, meant: (path: string) => Promise<string>) {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(origin + (await meant(request.url ?? '/')))
+    const headers = { 'content-type': answer.headers.get('content-type') ?? '' }
+    response.writeHead(answer.status, headers).end(Buffer.from(await answer.arrayBuffer()))
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 t.test('tells everything of an asset', async t => {
   const { listen, depot } = await startApp(t)
   const url = await listen()
@@ -110,6 +125,48 @@ t.test('finds by digest, alias and name, and adds every other place', async t =>
   await t.rejects(theirs.catalogue.resolve(hex('sha256')), { code: 'unknown-archive' })
   t.equal(ours.notes.length, 1, 'told once')
   t.match(ours.notes[0], /^nothing comes from http.*: cannot read http.*: nothing answers there/)
+})
+
+t.test('asks a far server for as much as it can at a time', async t => {
+  const { listen, depot } = await startApp(t)
+  const origin = await listen()
+  await depot.check()
+  const waves: string[][] = []
+  let open = 0
+  const url = await before(t, origin, path => {
+    if (open === 0) waves.push([])
+    open += 1
+    waves.at(-1)?.push(path)
+    return new Promise(passed =>
+      setTimeout(() => {
+        open -= 1
+        passed(path)
+      }, 50),
+    )
+  })
+  const { catalogue } = catalogueOf(t, [url])
+  const all = await Promise.all(['t7/fasta', 't7/bwa_index'].map(name => catalogue.resolve(name)))
+  t.match(all, [{ genome: { digest: T7 } }, { genome: { digest: T7 } }])
+  const [, second = []] = waves
+  t.same(waves[0], ['/service-info'])
+  t.same(second.sort(), ['/genomes/t7', '/t7/assets/bwa_index', '/t7/assets/fasta'])
+})
+
+t.test('an alias may be the name of something else at the server', async t => {
+  const { listen, depot } = await startApp(t)
+  const origin = await listen()
+  await depot.check()
+  // What another program, or a later version, may answer under such a name.
+  const others: Record<string, string> = {
+    '/genomes/t7': '/genomes',
+    '/t7/assets/fasta': '/v3/genomes/list',
+  }
+  const url = await before(t, origin, async path => others[path] ?? path)
+  const { catalogue } = catalogueOf(t, [url])
+  t.match(await catalogue.resolve('t7/fasta'), {
+    genome: { digest: T7, aliases: ['t7'], description: /T7/ },
+    archive: { md5: hex('md5') },
+  })
 })
 
 t.test('names what is missing, and what may have been meant', async t => {
