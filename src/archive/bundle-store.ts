@@ -4,7 +4,7 @@
  * Every byte of a bundle between its contents follows from its manifest (`tar-file.ts`), so the manifest alone tells where everything is. A tar
  * that somebody else has written, or that is shorter or longer than it should be, is refused.
  */
-import { BundleRefused } from '../domain/bundle-errors.ts'
+import { BundleDamaged, BundleRefused } from '../domain/bundle-errors.ts'
 import { StorageFailed } from '../domain/errors.ts'
 import { openFile } from '../storage/file-store.ts'
 import type { ByteRange, Identity, Listed, Store, StoredObject } from '../storage/store.ts'
@@ -47,7 +47,7 @@ export class BundleStore implements Store {
   /**
    * Opens a bundle; of its contents only the manifest is read.
    *
-   * @throws StorageFailed when there is no such file; BundleRefused
+   * @throws StorageFailed when there is no such file; BundleRefused, BundleDamaged
    */
   static async open(path: string): Promise<BundleStore> {
     const object = await openFile(path)
@@ -58,7 +58,7 @@ export class BundleStore implements Store {
       const end = endOf(last.offset, last.size) + TAR_END_LENGTH
       if (object.size !== end) {
         const reason = `is not whole: it has ${object.size} bytes, and should have ${end}; copy it again`
-        throw new BundleRefused(path, reason)
+        throw new BundleDamaged(path, reason)
       }
       return new BundleStore(path, object, files)
     } finally {
@@ -145,6 +145,6 @@ async function manifestIn(object: StoredObject, path: string): Promise<Buffer> {
   }
   if (size > MOST_MANIFEST_BYTES) throw refuse(`its ${BUNDLE_MANIFEST} is too large`)
   const end = HEADER_LENGTH + size
-  if (end > object.size) throw new BundleRefused(path, 'is not whole: copy it again')
+  if (end > object.size) throw new BundleDamaged(path, 'is not whole: copy it again')
   return object.bytes({ start: HEADER_LENGTH, end })
 }

@@ -1,5 +1,5 @@
 /** Reads a bundle from begin to end and compares every byte with its manifest. */
-import { BundleRefused } from '../domain/bundle-errors.ts'
+import { BundleDamaged } from '../domain/bundle-errors.ts'
 import { DigestMismatch } from '../domain/transfer-errors.ts'
 import { digestsOf } from './archive-digest.ts'
 import { type BundledPlace, type BundleStore, headerOf } from './bundle-store.ts'
@@ -19,7 +19,7 @@ export interface BundleCheck {
  *
  * @param path - for messages
  * @param onFile - told of each file that is sound
- * @throws DigestMismatch naming the file that differs; BundleRefused when the tar is another one than its manifest says; StorageFailed
+ * @throws DigestMismatch naming the file that differs; BundleDamaged when the tar is another one than its manifest says; StorageFailed
  */
 export async function verifyBundle(
   store: BundleStore,
@@ -61,5 +61,5 @@ async function verifyFrame(store: BundleStore, path: string, file: BundledPlace)
   } finally {
     await object.close()
   }
-  throw new BundleRefused(path, `is damaged at ${key}: the tar is not the one of its manifest`)
+  throw new BundleDamaged(path, `is damaged at ${key}: the tar is not the one of its manifest`)
 }

@@ -15,6 +15,7 @@ export const EXIT = {
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   'setting-invalid': EXIT.usage,
+  'usage-invalid': EXIT.usage,
   'config-unreadable': EXIT.notFound,
   'unknown-genome': EXIT.notFound,
   'unknown-asset': EXIT.notFound,
@@ -30,6 +31,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   forbidden: EXIT.denied,
   'push-damaged': EXIT.digestMismatch,
   'remote-missing': EXIT.notFound,
+  'bundle-damaged': EXIT.digestMismatch,
   'digest-mismatch': EXIT.digestMismatch,
   'dataset-missing': EXIT.notFound,
   'dataset-damaged': EXIT.digestMismatch,

@@ -6,7 +6,7 @@ import { pullFiles } from '../client/pull-files.ts'
 import { RemoteCatalogue } from '../client/remote-catalogue.ts'
 import { findWanted, type PullItem } from '../client/wanted.ts'
 import { SettingInvalid } from '../config/config-error.ts'
-import { PullRefused } from '../domain/transfer-errors.ts'
+import { UsageInvalid } from '../domain/transfer-errors.ts'
 import type { Network } from '../transfer/network.ts'
 import { withClientSettings } from './client-defaults.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -148,12 +148,12 @@ async function pulled(
     return pullAssets(items, { ...options, target })
   }
   if (files.length < items.length) {
-    throw new PullRefused(
+    throw new UsageInvalid(
       'single files and whole assets cannot be pulled at once; pull them one after the other',
     )
   }
   if (place.config !== undefined || place.layout === 'refgenie') {
-    throw new PullRefused(
+    throw new UsageInvalid(
       'a genome folder holds whole assets; give another folder for single files with -o DIR --layout flat',
     )
   }

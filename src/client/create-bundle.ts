@@ -18,7 +18,7 @@ import type { RawConfig } from '../config/genome-config-schema.ts'
 import { formatGenomeConfig } from '../config/write-genome-config.ts'
 import { type CatalogueEntry, registryPathOf } from '../domain/catalogue.ts'
 import { byCodePoint } from '../domain/text-order.ts'
-import { DigestMismatch, PullRefused } from '../domain/transfer-errors.ts'
+import { DigestMismatch, PullRefused, UsageInvalid } from '../domain/transfer-errors.ts'
 import type { BundleSource, SourceFile, SourceTag } from './bundle-source.ts'
 import { isRestricted, tagName } from './mirror-plan.ts'
 import { mustHaveRoom } from './room.ts'
@@ -42,7 +42,7 @@ export interface CreatedBundle {
  * Writes a bundle; it has its name only when it is whole. The same tags make the same bytes.
  *
  * @param file - absolute path
- * @throws PullRefused when one of the tags must not be passed on, or its archive is missing; DigestMismatch when one is damaged; what
+ * @throws UsageInvalid when there is none; PullRefused when one of the tags must not be passed on, or its archive is missing; DigestMismatch when one is damaged; what
  *   the source throws; DiskFull, StorageWriteFailed
  */
 export async function createBundle(
@@ -79,7 +79,7 @@ export async function createBundle(
 }
 
 function demandBundleable(entries: readonly CatalogueEntry[], includeRestricted: boolean): void {
-  if (entries.length === 0) throw new PullRefused('there is nothing to put into a bundle')
+  if (entries.length === 0) throw new UsageInvalid('there is nothing to put into a bundle')
   const digests = new Set(entries.map(({ genome }) => genome.digest))
   for (const entry of entries) {
     const reason = whyUnsafe(entry, digests)

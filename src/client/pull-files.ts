@@ -3,7 +3,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
-import { PullRefused } from '../domain/transfer-errors.ts'
+import { PullRefused, UsageInvalid } from '../domain/transfer-errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
 import { hashFile } from '../transfer/hash-file.ts'
 import type { TransferSummary } from '../transfer/transfer-options.ts'
@@ -104,7 +104,7 @@ function mustBeFree(taken: Map<string, string>, path: string, registryPath: stri
   const key = path.normalize('NFC').toLowerCase()
   const other = taken.get(key)
   if (other !== undefined) {
-    throw new PullRefused(
+    throw new UsageInvalid(
       `${other} and ${registryPath} both have ${path}; pull them into two folders`,
     )
   }

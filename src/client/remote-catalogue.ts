@@ -7,7 +7,7 @@
 import { isMd5, isSha256 } from '../domain/digest.ts'
 import { type ErrorCode, NotInCatalogue, RefdepotError } from '../domain/errors.ts'
 import { parseRegistryPath } from '../domain/registry-path.ts'
-import { PullRefused, RemoteFailed } from '../domain/transfer-errors.ts'
+import { RemoteFailed, UsageInvalid } from '../domain/transfer-errors.ts'
 import type { Network } from '../transfer/network.ts'
 import { DepotCatalogue } from './depot-catalogue.ts'
 import { RefgenieserverCatalogue } from './refgenieserver-catalogue.ts'
@@ -32,10 +32,12 @@ export class RemoteCatalogue {
   readonly #open = new Map<string, Promise<ServerCatalogue>>()
   readonly #noted = new Set<string>()
 
-  /** @throws PullRefused without any server */
+  /** @throws UsageInvalid without any server */
   constructor(options: RemoteCatalogueOptions) {
     if (options.servers.length === 0) {
-      throw new PullRefused('no server is named; give one with --server URL or in $REFDEPOT_SERVER')
+      throw new UsageInvalid(
+        'no server is named; give one with --server URL or in $REFDEPOT_SERVER',
+      )
     }
     this.#options = options
   }
@@ -43,7 +45,7 @@ export class RemoteCatalogue {
   /**
    * The asset of a registry path with a genome (`hg38/fasta`, `hg38/fasta:v2`), of a digest (md5 or sha256 of an archive, or digest of an asset), or of a name.
    *
-   * @throws NotInCatalogue when no server has it; RemoteFailed when one that might have it failed, or says that it was withdrawn; PullRefused when
+   * @throws NotInCatalogue when no server has it; RemoteFailed when one that might have it failed, or says that it was withdrawn; UsageInvalid when
    *   the text is no registry path
    */
   async resolve(wanted: string | AssetName): Promise<RemoteAsset> {
@@ -153,7 +155,7 @@ function nameIn(text: string): string | AssetName {
   if (isMd5(digest) || isSha256(digest)) return digest
   const path = parseRegistryPath(text)
   if (path?.genome === undefined) {
-    throw new PullRefused(
+    throw new UsageInvalid(
       `'${text}' is no registry path; give GENOME/ASSET or GENOME/ASSET:TAG, or the digest of an archive`,
     )
   }

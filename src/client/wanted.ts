@@ -3,7 +3,7 @@ import { NotInCatalogue, RefdepotError } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import type { ManifestRow } from '../domain/manifest-row.ts'
 import { parseRegistryPath } from '../domain/registry-path.ts'
-import { PullRefused } from '../domain/transfer-errors.ts'
+import { UsageInvalid } from '../domain/transfer-errors.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { RemoteCatalogue } from './remote-catalogue.ts'
 import type { AssetName } from './server-catalogue.ts'
@@ -42,7 +42,7 @@ const MOST_TOLD = 20
  * The assets, each once, in the order in which they were asked for.
  *
  * @param onLookedUp - told how far it is
- * @throws PullRefused when nothing is asked for; what {@link RemoteCatalogue.resolve} throws, one error for all that is missing
+ * @throws UsageInvalid when nothing is asked for; what {@link RemoteCatalogue.resolve} throws, one error for all that is missing
  */
 export async function findWanted(
   catalogue: RemoteCatalogue,
@@ -51,7 +51,7 @@ export async function findWanted(
 ): Promise<PullItem[]> {
   const wanted = await expanded(catalogue, request)
   if (wanted.length === 0) {
-    throw new PullRefused(
+    throw new UsageInvalid(
       'nothing is asked for; give registry paths, --genome, --asset or --manifest',
     )
   }

@@ -1,9 +1,9 @@
 /** What can be wrong with a bundle. */
-import { RefdepotError } from './errors.ts'
+import { type ErrorCode, RefdepotError } from './errors.ts'
 
 /** Thrown when a file is no bundle, is not whole, or holds what a bundle must not hold; nothing was changed. */
 export class BundleRefused extends RefdepotError {
-  readonly code = 'bundle-refused'
+  readonly code: ErrorCode = 'bundle-refused'
   /** The file that was given. */
   readonly bundle: string
 
@@ -11,4 +11,9 @@ export class BundleRefused extends RefdepotError {
     super(`${bundle}: ${reason}`)
     this.bundle = bundle
   }
+}
+
+/** Thrown when a file is a bundle whose bytes are not those that were made, or not all of them. */
+export class BundleDamaged extends BundleRefused {
+  override readonly code = 'bundle-damaged'
 }

@@ -53,5 +53,10 @@ export class DigestMismatch extends RefdepotError {
 
 /** Thrown before anything is fetched when what is asked for cannot be done as it is. */
 export class PullRefused extends RefdepotError {
-  readonly code = 'pull-refused'
+  readonly code: ErrorCode = 'pull-refused'
+}
+
+/** Thrown when nobody could do what is asked for, whatever the servers have: the question itself is wrong. */
+export class UsageInvalid extends PullRefused {
+  override readonly code = 'usage-invalid'
 }

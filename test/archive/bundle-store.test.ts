@@ -67,9 +67,9 @@ t.test('flipped bytes', async t => {
   const at = sound.indexOf(BYTES)
   for (const [place, expected] of [
     [at + 3, { code: 'digest-mismatch', message: /has the sha256/ }],
-    [at + BYTES.length + 9, { code: 'bundle-refused' }],
-    [at - 512 + 105, { code: 'bundle-refused' }],
-    [sound.length - 1, { code: 'bundle-refused' }],
+    [at + BYTES.length + 9, { code: 'bundle-damaged' }],
+    [at - 512 + 105, { code: 'bundle-damaged' }],
+    [sound.length - 1, { code: 'bundle-damaged' }],
   ] as const) {
     const bytes = Buffer.from(sound)
     bytes[place] = (bytes[place] as number) ^ 1

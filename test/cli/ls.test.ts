@@ -52,7 +52,7 @@ t.test('what servers have', async t => {
     t.match(JSON.parse(found.stdout), [{ registry_path: 't7/bwa_index:default', server }])
     t.match(await run(['search', 'nothing', '--server', server]), { code: 3, stdout: '' })
   }
-  t.match(await run(['ls']), { code: 1, stderr: /no server is named/ })
+  t.match(await run(['ls']), { code: 2, stderr: /no server is named/ })
 })
 
 t.test('what is in a folder, without any server', async t => {

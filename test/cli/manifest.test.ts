@@ -187,7 +187,7 @@ t.test('what goes wrong', async t => {
     [['create', 'nope/fasta', '--server', url], 3, /nope/],
     [['create', '--genome', 'nope', '--server', url], 3, /nope/],
     [['create', '--asset', 'nope', '--server', url], 3, /nothing that is archived was asked for/],
-    [['create', 't7/fasta'], 1, /no server is named/],
+    [['create', 't7/fasta'], 2, /no server is named/],
     [['show', file], 1, /line 2: md5 'zz' is not 32 hexadecimal digits/],
     [['show', `${file}.not`], 2, /no such file/],
     [['show', 'ab'.repeat(32), '--server', url], 3, /no manifest/],

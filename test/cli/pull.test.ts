@@ -77,7 +77,7 @@ t.test('into a genome folder', async t => {
     'seen by its config',
   )
   t.match(await pull(['t7/fasta', '-c', config, '--only', 'fai']), {
-    code: 1,
+    code: 2,
     stderr: /a genome folder holds whole assets/,
   })
 })
@@ -102,7 +102,7 @@ t.test('single files', async t => {
     stderr: /has no seek key and no file fia; did you mean fai/,
   })
   t.match(await pull(['t7/fasta', 't7/bwa_index', '--only', 'dir', ...args]), {
-    code: 1,
+    code: 2,
     stderr: /both have .*; pull them into two folders/,
   })
   await writeFile(join(out, `${T7}.fa.fai`), 'mine')
@@ -130,9 +130,9 @@ t.test('what is wrong is told before any byte moves', async t => {
   t.match(await pull(['t7/fasta', 't8/fasta', ...at]), { code: 3, stderr: /did you mean t7/ })
   t.match(await pull(['t7/fasta:v9', ...at]), { code: 3, stderr: /there is no tag/ })
   t.match(await pull(['0'.repeat(64), ...at]), { code: 3 })
-  t.match(await pull(at), { code: 1, stderr: /nothing is asked for/ })
-  t.match(await pull(['fasta', ...at]), { code: 1, stderr: /no registry path/ })
-  t.match(await pull(['t7/fasta', '-o', out]), { code: 1, stderr: /no server is named/ })
+  t.match(await pull(at), { code: 2, stderr: /nothing is asked for/ })
+  t.match(await pull(['fasta', ...at]), { code: 2, stderr: /no registry path/ })
+  t.match(await pull(['t7/fasta', '-o', out]), { code: 2, stderr: /no server is named/ })
   t.match(await pull(['t7/fasta', '--server', 'ftp://x', '-o', out]), { code: 2 })
   t.match(await pull(['t7/fasta', '--server', 'https://u:secret@x', '-o', out]), {
     code: 2,
@@ -174,7 +174,7 @@ t.test('a manifest, from a file, an address or by its id', async t => {
     t.match(done, { code: 0, stdout: /^pulled +t7\/fasta:default/ }, source)
   }
   t.match(await pull(['--manifest', id, '--server', url, '-o', place('no')]), { code: 3 })
-  t.match(await pull(['--manifest', id, '-o', place('no')]), { code: 1 })
+  t.match(await pull(['--manifest', id, '-o', place('no')]), { code: 2 })
   const byId = await pull(['--manifest', id, '--server', at, '--server', url, '-o', place('by-id')])
   t.match(byId, { code: 0, stdout: /^pulled/ })
   t.ok(asked.includes(`/manifests/${id}`))

@@ -191,15 +191,15 @@ t.test('names what is missing, and what may have been meant', async t => {
     await t.rejects(catalogue.resolve('f'.repeat(32)), { code: 'unknown-archive' })
     await t.rejects(list({ genome: 't8' }), { code: 'unknown-genome' })
     await t.rejects(catalogue.resolve('fasta'), {
-      code: 'pull-refused',
+      code: 'usage-invalid',
       message: /no registry path/,
     })
-    await t.rejects(catalogue.resolve('t7/../x'), { code: 'pull-refused' })
+    await t.rejects(catalogue.resolve('t7/../x'), { code: 'usage-invalid' })
   }
   await t.rejects(catalogueOf(t, [url, old.url]).catalogue.resolve('t7/fasta:v9'), {
     code: 'unknown-tag',
   })
-  t.throws(() => catalogueOf(t, []), { code: 'pull-refused', message: /no server is named/ })
+  t.throws(() => catalogueOf(t, []), { code: 'usage-invalid', message: /no server is named/ })
 })
 
 t.test('lists and searches', async t => {

@@ -43,7 +43,7 @@ t.test('names, genomes and assets', async t => {
     `${LAMBDA}/fasta:default`,
     `${LAMBDA}/bwa_index:default`,
   ])
-  await t.rejects(find({}), { code: 'pull-refused', message: /nothing is asked for/ })
+  await t.rejects(find({}), { code: 'usage-invalid', message: /nothing is asked for/ })
   await t.rejects(find({ genomes: ['t8'] }), { code: 'unknown-genome' })
   await t.rejects(find({ genomes: ['t7'], assets: ['nothing'] }), { code: 'unknown-asset' })
   await t.rejects(find({ assets: ['nothing'] }), { code: 'unknown-asset' })
