@@ -8,6 +8,7 @@ export interface AssetProgress {
   /** In place or on their way; those that must come again do not count. */
   done: number
   received: number
+  resumed: number
   retried: number
   /** So much of the whole digest is compared. */
   hashed: number
@@ -25,6 +26,8 @@ export class PullProgress {
   total = 0
   done = 0
   retried = 0
+  /** Bytes of assets that failed. */
+  readonly lost = { received: 0, resumed: 0, retried: 0 }
   readonly #samples: { readonly at: number; readonly received: number }[] = []
   #received = 0
 
@@ -35,8 +38,10 @@ export class PullProgress {
       this.total = event.bytes
     } else if (event.event === 'begin') {
       const { subject, bytes: total } = event
-      this.open.set(subject, { subject, total, done: 0, received: 0, retried: 0, hashed: 0 })
-    } else if (event.event === 'done' || event.event === 'failed') this.#end(event.subject)
+      const nothing = { done: 0, received: 0, resumed: 0, retried: 0, hashed: 0 }
+      this.open.set(subject, { subject, total, ...nothing })
+    } else if (event.event === 'done') this.#end(event.subject)
+    else if (event.event === 'failed') this.#fail(event.subject)
     else if ('subject' in event) this.#move(event)
   }
 
@@ -52,6 +57,14 @@ export class PullProgress {
   /** Seconds that are left at a rate; undefined when nobody can tell. */
   secondsLeft(rate: number): number | undefined {
     return rate < 1 ? undefined : Math.ceil(Math.max(0, this.total - this.done) / rate)
+  }
+
+  #fail(subject: string): void {
+    const asset = this.open.get(subject)
+    this.lost.received += asset?.received ?? 0
+    this.lost.resumed += asset?.resumed ?? 0
+    this.lost.retried += asset?.retried ?? 0
+    this.#end(subject)
   }
 
   #end(subject: string): void {
@@ -70,8 +83,10 @@ export class PullProgress {
       asset.received += bytes
       this.#received += bytes
       this.#add(asset, bytes)
-    } else if (event.event === 'resumed') this.#add(asset, bytes)
-    else if (event.event === 'hashed') asset.hashed += bytes
+    } else if (event.event === 'resumed') {
+      asset.resumed += bytes
+      this.#add(asset, bytes)
+    } else if (event.event === 'hashed') asset.hashed += bytes
     else if (event.event === 'retried') {
       asset.retried += bytes
       this.retried += bytes

@@ -47,7 +47,7 @@ function jsonView(): PullView {
         tell({ ...event, error: event.error.message, code: event.error.code })
       else if (!FREQUENT.includes(event.event)) tell(event)
     },
-    end: summary => tell({ event: 'summary', ...countsOf(summary) }),
+    end: summary => tell({ event: 'summary', ...countsOf(summary, progress) }),
     close: () => clearInterval(timer),
   }
 }
@@ -67,6 +67,7 @@ function quietView(): PullView {
 
 function lineView(): PullView {
   const progress = new PullProgress()
+  const lineFor = linesOf()
   let told = Date.now()
   progress.rate()
   const isDue = () => {
@@ -77,7 +78,7 @@ function lineView(): PullView {
   return {
     onEvent: event => {
       progress.take(event)
-      const line = lineOf(event)
+      const line = lineFor(event)
       if (event.event === 'done') toStdout(doneLine(event))
       else if (event.event === 'missing') toStdout(line as string)
       else if (line !== undefined) toStderr(line)
@@ -87,13 +88,14 @@ function lineView(): PullView {
         toStderr(hashedLine(progress, event.subject))
       }
     },
-    end: summary => toStderr(summaryLine(summary)),
+    end: summary => toStderr(summaryLine(summary, progress)),
     close: () => {},
   }
 }
 
 function barView(): PullView {
   const progress = new PullProgress()
+  const lineFor = linesOf()
   const bars = new MultiBar({
     format: '{name} |{bar}| {text}',
     hideCursor: true,
@@ -122,11 +124,11 @@ function barView(): PullView {
   return {
     onEvent: event => {
       progress.take(event)
-      const line = event.event === 'done' ? doneLine(event) : lineOf(event)
+      const line = event.event === 'done' ? doneLine(event) : lineFor(event)
       if (line !== undefined) log(line)
       if (event.event === 'done' && process.stdout.isTTY !== true) toStdout(doneLine(event))
     },
-    end: summary => log(summaryLine(summary)),
+    end: summary => log(summaryLine(summary, progress)),
     close: () => {
       clearInterval(timer)
       draw()
@@ -177,11 +179,26 @@ function lineOf(event: PullEvent): string | undefined {
   if (event.event === 'missing') return `missing  ${event.subject}  ${formatSize(event.bytes)}`
   if (event.event === 'resumed')
     return `${event.subject}: ${formatSize(event.bytes)} are there from before`
-  if (event.event === 'retried')
-    return `${event.subject}: ${formatSize(event.bytes)} again: ${event.reason}`
+  if (event.event === 'retried') return retriedLine(event)
   if (event.event !== 'planned' || event.bytes === 0) return undefined
   const there = event.current === 0 ? '' : `, ${event.current} are there`
   return `${event.assets} ${event.assets === 1 ? 'asset' : 'assets'}${there}; ${formatSize(event.bytes)} to fetch`
+}
+
+function retriedLine({ subject, bytes, reason }: Extract<PullEvent, { event: 'retried' }>): string {
+  return `${subject}: ${bytes === 0 ? 'tried' : formatSize(bytes)} again: ${reason}`
+}
+
+/** Lines of events; all connections to a server that fails fail in the same way, and that is told once in a while. */
+function linesOf(): typeof lineOf {
+  const told = new Map<string, number>()
+  return event => {
+    const line = lineOf(event)
+    if (line === undefined || event.event !== 'retried' || event.bytes > 0) return line
+    if (Date.now() - (told.get(line) ?? 0) < TELL_MS) return undefined
+    told.set(line, Date.now())
+    return line
+  }
 }
 
 function doneLine({ action, subject, path }: PullDone): string {
@@ -192,9 +209,10 @@ function failedLine({ subject, error }: { subject: string; error: Error }): stri
   return `FAILED   ${subject}: ${error.message}`
 }
 
-function countsOf({ done, failed }: PullSummary) {
+/** Counts of everything, also of what was fetched of assets that failed. */
+function countsOf({ done, failed }: PullSummary, { lost }: PullProgress) {
   const sum = (key: 'received' | 'resumed' | 'retried') =>
-    done.reduce((all, one) => all + one[key], 0)
+    done.reduce((all, one) => all + one[key], lost[key])
   const pulled = done.filter(({ action }) => action === 'pulled').length
   return {
     pulled,
@@ -206,8 +224,8 @@ function countsOf({ done, failed }: PullSummary) {
   }
 }
 
-function summaryLine(summary: PullSummary): string {
-  const { pulled, current, failed, received, resumed, retried } = countsOf(summary)
+function summaryLine(summary: PullSummary, progress: PullProgress): string {
+  const { pulled, current, failed, received, resumed, retried } = countsOf(summary, progress)
   const facts = [
     `${pulled} pulled`,
     `${current} there already`,

@@ -93,6 +93,44 @@ t.test('JSON, one event a line', async t => {
   )
 })
 
+t.test('what was fetched of an asset that failed counts, too', async t => {
+  const { stdout } = await written(() => {
+    const view = pullView({ json: true })
+    view.onEvent({ event: 'begin', subject: 'x', bytes: 10 })
+    view.onEvent({ event: 'resumed', subject: 'x', bytes: 2 })
+    view.onEvent({ event: 'received', subject: 'x', bytes: 4 })
+    view.onEvent({ event: 'retried', subject: 'x', bytes: 3, reason: 'damaged' })
+    const failed = { subject: 'x', error: new PullRefused('no') }
+    view.onEvent({ event: 'failed', ...failed })
+    view.end({ done: [done], failed: [failed] })
+    view.close()
+  })
+  t.match(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), {
+    received: 12 * MB + 4,
+    resumed: MB + 2,
+    retried: 2 * MB + 3,
+  })
+})
+
+t.test('one failure of many connections is one line', async t => {
+  const { stderr } = await written(() => {
+    const view = pullView({})
+    for (const reason of ['refused', 'refused', 'reset', 'refused']) {
+      view.onEvent({ event: 'retried', subject, bytes: 0, reason })
+    }
+    // What is fetched once more is always told.
+    for (let i = 0; i < 2; i += 1)
+      view.onEvent({ event: 'retried', subject, bytes: MB, reason: 'damaged' })
+    view.close()
+  })
+  t.same(stderr.trim().split('\n'), [
+    `${subject}: tried again: refused`,
+    `${subject}: tried again: reset`,
+    `${subject}: 1.00 MB again: damaged`,
+    `${subject}: 1.00 MB again: damaged`,
+  ])
+})
+
 t.test('lines, and failures alone', async t => {
   const events = (view: ReturnType<typeof pullView>) => {
     view.onEvent({ event: 'note', message: 'a note' })
