@@ -32,7 +32,7 @@ refdepot bundle verify refs.bundle
 refdepot bundle list refs.bundle
 refdepot bundle import refs.bundle -o imported --layout refgenie
 refdepot bundle import refs.bundle --archives archives
-refdepot bundle serve refs.bundle -p "$PORT" --host 127.0.0.1 > serve.log 2>&1 &
+"$NODE" "$MAIN" bundle serve refs.bundle -p "$PORT" --host 127.0.0.1 > serve.log 2>&1 &
 SERVER=$!
 trap 'kill $SERVER' EXIT
 for i in $(seq 100); do curl -sf "http://127.0.0.1:$PORT/readyz" > /dev/null && break; sleep 0.2; done
