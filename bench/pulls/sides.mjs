@@ -28,6 +28,10 @@ export const COMMANDS = {
     process.execPath,
     [MAIN, 'pull', 'noise/big', '--server', url, '-o', out, '--archive', '--quiet'],
   ],
+  'ours, 8 connections': (url, path, out) => {
+    const [program, args] = COMMANDS.ours(url, path, out)
+    return [program, [...args, '--jobs', '8']]
+  },
   'curl && sha256sum': (url, path, out) => [
     'bash',
     ['-c', 'curl -sf -o "$2/f" "$1" && sha256sum "$2/f"', '--', url + path, out],

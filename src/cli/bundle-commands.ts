@@ -31,7 +31,7 @@ export function bundleCommands(program: Command, settle: Settle): void {
     .option('--archive-folder <DIR>', 'archive folder; without it the one the config names')
     .addOption(policyOption('with -c: policy that says what is controlled; it is marked so'))
     .option('--include-restricted', 'take also what must not be passed on (redistribute: no)')
-    .option('-j, --jobs <N>', 'connections for an archive (default: 8)')
+    .option('-j, --jobs <N>', 'connections for an archive (default: 10)')
     .option('--json', 'as JSON, one event a line')
     .action((paths: string[], flags: CreateFlags) =>
       run(({ runCreate }) => runCreate(paths, flags)),

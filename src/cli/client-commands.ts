@@ -69,7 +69,7 @@ function pullCommand(program: Command): Command {
     .option('--only <SEEK_KEY|PATH>', 'only this file of each asset; repeatable', repeatable)
     .option('--archive', 'keep the archives (.tgz) as they are')
     .option('--force', 'fetch again what is there, and replace what is in its place')
-    .option('-j, --jobs <N>', 'connections at a time (default: 8)')
+    .option('-j, --jobs <N>', 'connections at a time (default: 10)')
     .option('--dry-run', 'say what would be fetched and do nothing')
     .option('--json', 'events as JSON, one a line, on stdout')
     .option('--quiet', 'say nothing but what failed')

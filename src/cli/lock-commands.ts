@@ -29,7 +29,7 @@ export function lockCommands(program: Command, settle: Settle): void {
     .option('-c, --config <FILE>', 'into the genome folder of this config ($REFGENIE)')
     .option('-o, --output <DIR>', 'into this folder')
     .option('--layout <LAYOUT>', 'of the folder: refgenie, flat or digest')
-    .option('-j, --jobs <N>', 'connections (default: 8)')
+    .option('-j, --jobs <N>', 'connections (default: 10)')
     .option('-q, --quiet', 'only failures')
     .option('--json', 'as JSON, one event a line')
     .action((file: string | undefined, flags: SyncFlags) =>

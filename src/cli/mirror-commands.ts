@@ -21,7 +21,7 @@ export function mirrorCommand(program: Command, settle: Settle): void {
     .option('--asset <NAME>', 'this asset only')
     .option('--delete', 'remove what is not there any more')
     .option('--include-restricted', 'take also what must not be passed on (redistribute: no)')
-    .option('-j, --jobs <N>', 'connections for an archive (default: 8)')
+    .option('-j, --jobs <N>', 'connections for an archive (default: 10)')
     .option('-q, --quiet', 'only failures')
     .option('--json', 'as JSON, one event a line')
     .addHelpText('after', EXAMPLES)

@@ -54,8 +54,9 @@ export async function archiveFileWithParts(
   signal?: AbortSignal,
 ): Promise<RemoteFile> {
   const told = await partsOf(asset, network, signal)
-  if (told === undefined) return archiveFile(asset, await indexOf(asset, network, signal))
   const file = archiveFile(asset)
+  // Who tells no parts has no index either: both are made of the same.
+  if (told === undefined) return file
   return { ...file, digests: { ...file.digests, sha256: told.sha256 }, parts: told.parts }
 }
 

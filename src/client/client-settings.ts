@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigInvalid, ConfigUnreadable, SettingInvalid } from '../config/config-error.ts'
 import { lineFinder, readYaml } from '../config/read-yaml.ts'
+import { DEFAULT_JOBS } from '../transfer/transfer-options.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -58,7 +59,7 @@ export const CLIENT_SETTINGS = [
     name: 'jobs',
     value: 'NUMBER',
     environment: 'REFDEPOT_JOBS',
-    default: '8',
+    default: String(DEFAULT_JOBS),
     description: 'Connections at a time',
     allowed: { pattern: /^(?:[1-9]|[1-5]\d|6[0-4])$/, wording: 'a number from 1 to 64' },
   },

@@ -6,8 +6,11 @@ import { Shares } from '../archive/shares.ts'
 import { RefdepotError } from '../domain/errors.ts'
 import { inParallel } from '../domain/in-parallel.ts'
 import type { Network } from '../transfer/network.ts'
-import { DEFAULT_JOBS } from '../transfer/part-fetcher.ts'
-import type { TransferOptions, TransferSummary } from '../transfer/transfer-options.ts'
+import {
+  DEFAULT_JOBS,
+  type TransferOptions,
+  type TransferSummary,
+} from '../transfer/transfer-options.ts'
 import { fetchAsset } from './fetch-asset.ts'
 import type { PullEvent, PullSummary } from './pull-events.ts'
 import { type Plan, planPull } from './pull-plan.ts'

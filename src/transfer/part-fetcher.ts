@@ -16,7 +16,7 @@ import { pauseBefore } from './pauses.ts'
 import { RangesIgnored } from './place.ts'
 import { type KnownPlace, Places } from './places.ts'
 import type { RemoteFile } from './remote-file.ts'
-import type { TransferOptions } from './transfer-options.ts'
+import { DEFAULT_JOBS, type TransferOptions } from './transfer-options.ts'
 import { watchedBody } from './watched-body.ts'
 
 /** What is fetched, and who takes it. */
@@ -38,9 +38,6 @@ export interface FetchCost {
   /** Bytes of them that were of no use. */
   readonly retried: number
 }
-
-/** Connections for a file. */
-export const DEFAULT_JOBS = 8
 
 const LOOK_AGAIN_MS = 250
 // So much that came makes up for a failure: attempts are counted anew.

@@ -47,7 +47,7 @@ export function runLength(
   all: readonly Worker[],
   { left, jobs, race }: Work,
 ): number {
-  const begun = all.reduce((sum, { run }) => sum + bytesOf(run), 0)
+  const begun = all.reduce((sum, other) => sum + bytesLeft(other), 0)
   if (rate === 0) return race ? 0 : Math.min(FIRST_RUN, (left + begun) / jobs)
   const rates = all.reduce((sum, other) => sum + (other.rate || rate), 0)
   return Math.min(MOST_RUN, ((left + begun) * rate) / rates, rate * wait * WAIT_SHARE)
@@ -71,7 +71,7 @@ export function partLength(part: Part | undefined): number {
 }
 
 function secondsLeft(worker: Worker): number {
-  return bytesOf(worker.run) / Math.max(1, liveRate(worker))
+  return bytesLeft(worker) / Math.max(1, liveRate(worker))
 }
 
 /** Bytes a second of the answer that is being read. */
@@ -80,6 +80,7 @@ function liveRate({ reading }: Worker): number {
   return (reading.bytes * 1000) / Math.max(1, performance.now() - reading.since)
 }
 
-function bytesOf(run: readonly Part[]): number {
-  return run.reduce((sum, part) => sum + partLength(part), 0)
+/** What a connection has before it; of the part that it is filling, the rest. */
+function bytesLeft({ run, filling }: Worker): number {
+  return run.reduce((sum, part) => sum + partLength(part), -(filling?.filled ?? 0))
 }

@@ -1,6 +1,9 @@
 /** How a download is done, and what it tells meanwhile. */
 import type { Network } from './network.ts'
 
+/** Connections for a file: as many as the command lines of object stores open, so that a server which caps each of them is no slower than with `aria2c -x8`. */
+export const DEFAULT_JOBS = 10
+
 /** What happens during a download. */
 export type TransferEvent =
   /** `bytes` are there already from an earlier run. */
@@ -22,7 +25,7 @@ export type TransferEvent =
 /** How a download is done. */
 export interface TransferOptions {
   readonly network: Network
-  /** Connections for a file; default 8. */
+  /** Connections for a file; default 10. */
   readonly jobs?: number
   /** True: all addresses at once, the faster fetches more. Default: the next address when one fails. */
   readonly race?: boolean

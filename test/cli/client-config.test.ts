@@ -10,7 +10,7 @@ t.test('set, get, show, unset', async t => {
   const config = (...args: string[]) =>
     runHere(['config', ...args], { REFDEPOT_CLIENT_CONFIG: path, REFDEPOT_TOKEN: 'geheim' })
   t.match(await config('path'), { code: 0, stdout: `${path}\n` })
-  t.match(await config('get', 'jobs'), { code: 0, stdout: '8\n' })
+  t.match(await config('get', 'jobs'), { code: 0, stdout: '10\n' })
   t.equal((await config('set', 'server', 'https://a.org,https://b.org')).code, 0)
   t.equal((await config('set', 'jobs', '4')).code, 0)
   t.equal((await config('set', 'output', 'here')).code, 0)
