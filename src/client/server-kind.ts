@@ -7,7 +7,7 @@ import { contentOf, refusalOf } from '../transfer/network-answer.ts'
 export type ServerKind = 'refdepot' | 'refgenieserver'
 
 // Whoever cannot be reached at all is given up soon: an address may be mistyped, and another server may be named.
-const MOST_RETRIES = 2
+const MOST_RETRIES = 3
 // A list of genomes has less.
 const MOST_TEXT = 16 * 1024 * 1024
 const OTHERS: readonly RemoteFault[] = ['not-found', 'answer']
