@@ -26,6 +26,8 @@ const LATEST_MS = 20
 const SEED = 1
 const TOKEN = 'token-that-is-a-secret'
 const OLD = 'what was there before'
+// Long enough not to be in the noise of the file itself by chance.
+const SECRETS = [TOKEN, SIGNATURE, '127.0.0.1', 'http://', 'https://']
 
 const BUILT = pathToFileURL(resolve('dist/transfer')).href
 // The engine as it is built; the order comes by stdin, how much is in place goes to stdout.
@@ -91,7 +93,7 @@ t.test(`${KILLS} of ${ALL_KILLS} kills of a download of ${BYTES} bytes (seed ${S
     else t.equal(code, 0)
     const there = await readFile(target, 'utf8')
     if (code === null) t.equal(there, OLD, `${i}: what was there before is there`)
-    const secrets = ['-rlaF', ...[TOKEN, SIGNATURE, '127.0.0.1', 'http'].flatMap(w => ['-e', w])]
+    const secrets = ['-rlaF', ...SECRETS.flatMap(word => ['-e', word])]
     const found = await run('grep', [...secrets, join(folder, 'down')])
     t.equal(found.stdout, '', `${i}: no address and no secret is on disk`)
   }
