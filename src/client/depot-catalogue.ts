@@ -15,7 +15,7 @@ import { ParentDigests } from './parent-digests.ts'
 import { archiveSize, nameOf } from './refgenieserver-catalogue.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName, ListedAsset, ListQuery, ServerCatalogue } from './server-catalogue.ts'
-import { orMissing, ServerGenomes } from './server-genomes.ts'
+import { orMissing, orUnclear, ServerGenomes } from './server-genomes.ts'
 import { ServerNames } from './server-names.ts'
 
 /** See the head of this file. */
@@ -51,12 +51,13 @@ export class DepotCatalogue implements ServerCatalogue {
     // Asked for at the same time: a server that is far away answers each after a while.
     const [genome, found] = await Promise.all([
       this.#genomes.genome(name.genome),
-      this.#taken(name) ?? this.#record(this.#recordUrl(name)),
+      this.#taken(name) ?? orUnclear(this.#network.json<TagRecord>(this.#recordUrl(name))),
     ])
     const { digest } = genome
     const url = this.#recordUrl({ ...name, genome: digest })
     // An alias may be the name of something else at the server; a digest never is.
-    const record = found?.genome?.digest === digest ? found : await this.#record(url)
+    const record =
+      found?.genome?.digest === digest ? found : await orMissing(this.#network.json<TagRecord>(url))
     if (record === undefined) throw await this.#names.noAsset(digest, name)
     const tag = nameIn(url, record.tag)
     const attributes = attributesOf(url, record, name.asset)
@@ -106,10 +107,6 @@ export class DepotCatalogue implements ServerCatalogue {
   #recordUrl({ genome, asset, tag }: AssetName): string {
     const query = tag === undefined ? '' : `?tag=${encodeURIComponent(tag)}`
     return `${this.server}/${encodeURIComponent(genome)}/assets/${encodeURIComponent(asset)}${query}`
-  }
-
-  #record(url: string): Promise<TagRecord | undefined> {
-    return orMissing(this.#network.json<TagRecord>(url))
   }
 
   /** A record that was prepared; it is used once, since there may be very many. */

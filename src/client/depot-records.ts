@@ -6,7 +6,7 @@ import { attributesIn, namesIn, notUnderstood } from './answer-shape.ts'
 import type { ParentDigests } from './parent-digests.ts'
 import type { RemoteAsset } from './remote-asset.ts'
 import type { AssetName } from './server-catalogue.ts'
-import { orMissing, type ServerGenomes } from './server-genomes.ts'
+import { orUnclear, type ServerGenomes } from './server-genomes.ts'
 
 /** What is read of a record of a tag; `openapi.json` has all of it. */
 export interface TagRecord {
@@ -106,15 +106,17 @@ export async function prepareRecords(
   return records
 }
 
-/** A genome by digest or alias as refdepot tells it in one answer; undefined when there is none, or something else of this name. Throws RemoteFailed. */
+/** A genome by digest or alias as refdepot tells it in one answer; undefined when that is not what is answered under this name. Throws RemoteFailed. */
 export async function genomeOf(
   server: string,
   network: Network,
   name: string,
 ): Promise<RemoteAsset['genome'] | undefined> {
   const url = `${server}/genomes/${encodeURIComponent(name)}`
-  const summary = await orMissing(network.json<Partial<GenomeSummary> | null>(url))
-  return isGenomeDigest(summary?.digest ?? '') ? genomeIn(summary as GenomeSummary) : undefined
+  const summary = await orUnclear(network.json<Partial<GenomeSummary> | null>(url))
+  const digest = summary?.digest ?? ''
+  const isMeant = isGenomeDigest(digest) && (digest === name || !isGenomeDigest(name))
+  return isMeant ? genomeIn(summary as GenomeSummary) : undefined
 }
 
 function genomeIn({ digest, aliases, description }: GenomeSummary): RemoteAsset['genome'] {

@@ -33,6 +33,7 @@ export {
   PullRefused,
   RemoteFailed,
   type RemoteFault,
+  UsageInvalid,
 } from '../domain/transfer-errors.ts'
 export type { PartHashes, RemoteFile } from '../transfer/remote-file.ts'
 export type { TransferEvent, TransferSummary } from '../transfer/transfer-options.ts'
@@ -71,7 +72,7 @@ export type PullRequest = WantedAssets &
     readonly only?: readonly string[]
     /** Fetch again what is there, and replace what is in its place. */
     readonly force?: boolean
-    /** Connections at a time. Default 8. */
+    /** Connections at a time. Default 10. */
     readonly jobs?: number
     /** Fetch from all places at once, not from the next one when one fails. */
     readonly race?: boolean

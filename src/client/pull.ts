@@ -30,7 +30,7 @@ export interface PullOptions {
   readonly force?: boolean
   /** True: only find out what would be done. */
   readonly dryRun?: boolean
-  /** Connections for a large archive, and for small ones together. Default 8. */
+  /** Connections for a large archive, and for small ones together. Default 10. */
   readonly jobs?: number
   /** All places of an archive at once; default: the next when one fails. */
   readonly race?: boolean

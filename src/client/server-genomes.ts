@@ -1,6 +1,6 @@
 /** The genomes of a server, each asked for once (API v3). */
 import { isGenomeDigest } from '../domain/digest.ts'
-import { RemoteFailed } from '../domain/transfer-errors.ts'
+import { RemoteFailed, type RemoteFault } from '../domain/transfer-errors.ts'
 import type { Network } from '../transfer/network.ts'
 import { genomeDigestIn, namesIn, textIn } from './answer-shape.ts'
 import type { RemoteAsset } from './remote-asset.ts'
@@ -98,6 +98,19 @@ export async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
     throw error
   })
 }
+
+/**
+ * What was asked for by a name that may mean something else at the server, or at what stands before it; undefined where the answer is none, or no
+ * answer to this question: then it is asked in another way.
+ */
+export async function orUnclear<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch(error => {
+    if (error instanceof RemoteFailed && UNCLEAR.includes(error.fault)) return undefined
+    throw error
+  })
+}
+
+const UNCLEAR: readonly RemoteFault[] = ['not-found', 'answer', 'denied']
 
 /** What is asked for once; failures are not kept. */
 function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {

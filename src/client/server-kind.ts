@@ -52,7 +52,8 @@ async function textOf(network: Network, url: string, order: NetworkRequest): Pro
     return String(await contentOf(answer, MOST_TEXT, order.signal))
   } catch (error) {
     // Other programs answer 404, 405 and whatever they like, and as much as they like, to what they do not know.
-    if (error instanceof RemoteFailed && OTHERS.includes(error.fault)) return ''
+    const isAnswer = error instanceof RemoteFailed && error.cause === undefined
+    if (isAnswer && OTHERS.includes(error.fault)) return ''
     throw error
   }
 }

@@ -56,7 +56,7 @@ export class PullRefused extends RefdepotError {
   readonly code: ErrorCode = 'pull-refused'
 }
 
-/** Thrown when nobody could do what is asked for, whatever the servers have: the question itself is wrong. */
+/** Thrown when the question itself is wrong: nothing is asked for, of nobody, by a name that means nothing, or what cannot be had together. */
 export class UsageInvalid extends PullRefused {
   override readonly code = 'usage-invalid'
 }

@@ -49,6 +49,7 @@ export class Network {
   readonly #dispatcher: Dispatcher
   readonly #userAgent: string
   #end: AbortSignal | undefined
+  readonly #closed = new AbortController()
 
   /** @throws PullRefused when a file of certificates cannot be read */
   constructor(options: NetworkOptions = {}) {
@@ -113,8 +114,10 @@ export class Network {
       try {
         return await work()
       } catch (error) {
-        if (!mayPass(error)) throw error
-        await pauseBefore(attempt, this.pauseMs, error, signal ?? this.#end)
+        // What nobody waits for any more must not keep the process alive with attempts at a network that is closed.
+        if (!mayPass(error) || this.#closed.signal.aborted) throw error
+        const ends = [this.#closed.signal, signal ?? this.#end].filter(end => end !== undefined)
+        await pauseBefore(attempt, this.pauseMs, error, AbortSignal.any(ends))
       }
     }
     return work()
@@ -125,8 +128,9 @@ export class Network {
     this.#end = signal
   }
 
-  /** Closes what is kept open. */
+  /** Closes what is kept open; what still waits for another attempt ends. */
   async close(): Promise<void> {
+    this.#closed.abort()
     await this.#dispatcher.destroy()
   }
 

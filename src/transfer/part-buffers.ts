@@ -1,12 +1,14 @@
 /** Memory for parts that are on their way: so much for the whole process, taken once and used again. */
 import { PART_SIZE } from './part-plan.ts'
+import { DEFAULT_JOBS } from './transfer-options.ts'
 
 interface Waiting {
   readonly length: number
   readonly go: (buffer: Buffer) => void
 }
 
-const BUDGET = 40 * 1024 * 1024
+// One for each connection of a download, and two for parts that are compared and written meanwhile.
+const BUDGET = (DEFAULT_JOBS + 2) * PART_SIZE
 
 /** Lends buffers up to a number of bytes; whoever asks for more waits, in order. */
 export class PartBuffers {

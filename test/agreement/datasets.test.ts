@@ -100,9 +100,10 @@ t.test('an upload that is killed goes on where it was', async t => {
     env: { ...env, AWS_ENDPOINT_URL_S3: between.url },
     stdio: 'ignore',
   })
-  await halfWay
+  const ended = once(child, 'exit')
+  await Promise.race([halfWay, ended])
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended
   const kept = (await partsIn(s3.folder)).reduce((sum, part) => sum + part, 0)
   t.match(await there('download'), { code: 3, stdout: /incomplete or not there/ })
   const healed = await here('upload')

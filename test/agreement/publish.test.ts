@@ -117,9 +117,10 @@ t.test('killed while it sends: it goes on, on the other server too', async t => 
     env: { ...process.env, REFDEPOT_TOKEN: token },
     stdio: 'ignore',
   })
-  await halfWay
+  const ended = once(child, 'exit')
+  await Promise.race([halfWay, ended])
   child.kill('SIGKILL')
-  await once(child, 'exit')
+  await ended
   watched.gate.open()
   t.equal((await partsIn(s3.folder)).length, 2)
   t.notOk(

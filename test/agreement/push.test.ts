@@ -95,9 +95,10 @@ t.test(
       [PROGRAM, 'push', '-c', made.config, '--store', place, 't7/big'],
       { env: { ...process.env, ...s3.env, AWS_ENDPOINT_URL_S3: between.url }, stdio: 'ignore' },
     )
-    await halfWay
+    const ended = once(child, 'exit')
+    await Promise.race([halfWay, ended])
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await ended
     t.notOk(
       (await names()).some(name => name.includes('big__')),
       'a half upload is no object',

@@ -127,46 +127,50 @@ t.test('finds by digest, alias and name, and adds every other place', async t =>
   t.match(ours.notes[0], /^nothing comes from http.*: cannot read http.*: nothing answers there/)
 })
 
-t.test('asks a far server for as much as it can at a time', async t => {
+t.test('asks a far server for a genome and an asset at once', async t => {
   const { listen, depot } = await startApp(t)
   const origin = await listen()
   await depot.check()
-  const waves: string[][] = []
-  let open = 0
-  const url = await before(t, origin, path => {
-    if (open === 0) waves.push([])
-    open += 1
-    waves.at(-1)?.push(path)
-    return new Promise(passed =>
-      setTimeout(() => {
-        open -= 1
-        passed(path)
-      }, 50),
-    )
+  const asked: string[] = []
+  let come = () => {}
+  const bothCame = new Promise<void>(done => {
+    come = done
   })
-  const { catalogue } = catalogueOf(t, [url])
-  const all = await Promise.all(['t7/fasta', 't7/bwa_index'].map(name => catalogue.resolve(name)))
-  t.match(all, [{ genome: { digest: T7 } }, { genome: { digest: T7 } }])
-  const [, second = []] = waves
-  t.same(waves[0], ['/service-info'])
-  t.same(second.sort(), ['/genomes/t7', '/t7/assets/bwa_index', '/t7/assets/fasta'])
+  // Neither is answered before both have come: whoever asks one after the other waits for ever.
+  const url = await before(t, origin, async path => {
+    asked.push(path)
+    if (asked.length === 3) come()
+    if (asked.length > 1) await bothCame
+    return path
+  })
+  t.match(await catalogueOf(t, [url]).catalogue.resolve('t7/fasta'), { genome: { digest: T7 } })
+  t.equal(asked[0], '/service-info')
+  t.same(asked.slice(1).sort(), ['/genomes/t7', '/t7/assets/fasta'], 'and for nothing else')
 })
 
-t.test('an alias may be the name of something else at the server', async t => {
+t.test('an alias may be the name of something else at the server, or before it', async t => {
   const { listen, depot } = await startApp(t)
   const origin = await listen()
   await depot.check()
-  // What another program, or a later version, may answer under such a name.
-  const others: Record<string, string> = {
-    '/genomes/t7': '/genomes',
-    '/t7/assets/fasta': '/v3/genomes/list',
+  const others = [
+    // What a later version may answer, a page, nothing, and another genome.
+    ['/genomes', '/v3/genomes/list'],
+    ['/', '/'],
+    ['/nothing', '/nothing'],
+    [`/genomes/${LAMBDA}`, `/${LAMBDA}/assets/fasta`],
+  ] as const
+  for (const [genome, asset] of others) {
+    const meant: Record<string, string> = { '/genomes/t7': genome, '/t7/assets/fasta': asset }
+    if (genome.endsWith(LAMBDA)) meant[`/genomes/${T7}`] = genome
+    const url = await before(t, origin, async path => meant[path] ?? path)
+    const { catalogue } = catalogueOf(t, [url])
+    const name = genome.endsWith(LAMBDA) ? `${T7}/fasta` : 't7/fasta'
+    t.match(
+      await catalogue.resolve(name),
+      { genome: { digest: T7, aliases: ['t7'] }, archive: { md5: hex('md5') } },
+      genome,
+    )
   }
-  const url = await before(t, origin, async path => others[path] ?? path)
-  const { catalogue } = catalogueOf(t, [url])
-  t.match(await catalogue.resolve('t7/fasta'), {
-    genome: { digest: T7, aliases: ['t7'], description: /T7/ },
-    archive: { md5: hex('md5') },
-  })
 })
 
 t.test('names what is missing, and what may have been meant', async t => {
@@ -320,6 +324,16 @@ t.test('a server whose first answer breaks off is asked again, then the next one
   await t.rejects(catalogueOf(t, [at]).list(), { fault: 'broken-off', message: /service-info/ })
   t.equal(asked, 3)
   t.equal((await catalogueOf(t, [at, url]).catalogue.resolve('t7/fasta')).server, url)
+})
+
+t.test('a depot whose answer is mangled is not taken for another program', async t => {
+  const mangled = createServer((_, response) => {
+    response.socket?.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')
+  })
+  await new Promise<void>(done => mangled.listen(0, '127.0.0.1', done))
+  t.teardown(() => mangled.close())
+  const at = `http://127.0.0.1:${(mangled.address() as AddressInfo).port}`
+  await t.rejects(catalogueOf(t, [at]).list(), { message: /service-info/ })
 })
 
 t.test('does not believe names that lead elsewhere', async t => {

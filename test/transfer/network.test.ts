@@ -253,6 +253,24 @@ t.test('a proxy of the environment', async t => {
   t.equal(await quick(t).json(`${origin.url}/a`), 'content', 'not for hosts of $NO_PROXY')
 })
 
+t.test('a closed network waits for nothing more', async t => {
+  let asked = 0
+  const server = createServer((_, response) => {
+    asked += 1
+    response.writeHead(503, { 'retry-after': '600' }).end()
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  const network = new Network({ retries: 3, pauseMs: 1 })
+  const answer = network.json(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  answer.catch(() => {})
+  while (asked === 0) await new Promise(done => setTimeout(done, 5))
+  await new Promise(done => setTimeout(done, 50))
+  await network.close()
+  await t.rejects(answer)
+  t.equal(asked, 1)
+})
+
 t.test('Retry-After in both forms', async t => {
   const now = Date.parse('2026-11-21T12:00:00Z')
   t.equal(retryAfterOf(undefined), undefined)

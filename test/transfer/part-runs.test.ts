@@ -50,7 +50,7 @@ t.test(
     t.same([idle.run.map(part => part.number), slow.run.length, quick.run.length], [[2, 3], 2, 4])
     // One of two parts is there, and the other comes in half a second.
     const nearlyDone = worker(3, 2, PART, 4 * RATE)
-    const late = worker(4, 0)
+    const late = worker(4, 0, 0, 8 * RATE)
     takeOver(late, [late, nearlyDone])
     t.same(late.run, [])
   },

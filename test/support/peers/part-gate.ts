@@ -28,10 +28,11 @@ export class PartGate {
   /** False when a request has to stay: it is never to be answered. */
   lets({ method, url = '' }: IncomingMessage, answer: ServerResponse): boolean {
     if (method !== 'PUT' || !/[?&]partNumber=/i.test(url) || !url.includes(this.#name)) return true
+    if (this.#places === 0) return false
     this.#places -= 1
-    if (this.#places < 0) return false
     answer.once('finish', () => {
-      this.#open -= 1
+      if (answer.statusCode !== 200) this.#places += 1
+      else this.#open -= 1
       if (this.#open === 0) this.#full()
     })
     return true
