@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { ConfigReader } from '../archive/config-reader.ts'
 import { watchState } from '../archive/config-watch.ts'
 import type { Depot, Generation } from '../archive/depot.ts'
+import type { Damage } from '../archive/folder-check.ts'
 import { timeSlices } from '../archive/time-slices.ts'
 import { isReserved } from '../domain/reserved-words.ts'
 import type { AccessControl } from '../http/access/access-control.ts'
@@ -137,10 +138,21 @@ function warnOfChange(logger: Logger, before: Generation, after: Generation): vo
   }
 }
 
-/** Checks every archive; what is damaged goes to the log. */
+// What was told of each depot.
+const TOLD = new WeakMap<Depot, ReadonlySet<string>>()
+
+/** What of the damages was not told before: a check is made again for many reasons, and one that another one has overtaken ends with what that has found. */
+function news(depot: Depot, damages: readonly Damage[]): Damage[] {
+  const told = TOLD.get(depot)
+  const named = ({ file, problem, reason }: Damage) => [file, problem, reason].join('\n')
+  TOLD.set(depot, new Set(damages.map(named)))
+  return damages.filter(damage => told?.has(named(damage)) !== true)
+}
+
+/** Checks every archive; what is damaged, and was not before, goes to the log. */
 async function checkInBackground({ depot, logger }: Settling): Promise<void> {
   try {
-    for (const damage of await depot.check()) {
+    for (const damage of news(depot, await depot.check())) {
       logger.error({ ...damage }, 'an archive is damaged')
     }
     if (depot.current.ledger.memoryOnly) {
