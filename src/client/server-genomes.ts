@@ -92,25 +92,24 @@ export class ServerGenomes {
 }
 
 /** What was asked for; undefined when the server has none. */
-export async function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
-  return asked.catch(error => {
-    if (error instanceof RemoteFailed && error.fault === 'not-found') return undefined
-    throw error
-  })
+export function orMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  return orUndefined(asked, ['not-found'])
 }
 
 /**
  * What was asked for by a name that may mean something else at the server, or at what stands before it; undefined where the answer is none, or no
  * answer to this question: then it is asked in another way.
  */
-export async function orUnclear<T>(asked: Promise<T>): Promise<T | undefined> {
+export function orUnclear<T>(asked: Promise<T>): Promise<T | undefined> {
+  return orUndefined(asked, ['not-found', 'answer', 'denied'])
+}
+
+function orUndefined<T>(asked: Promise<T>, faults: readonly RemoteFault[]): Promise<T | undefined> {
   return asked.catch(error => {
-    if (error instanceof RemoteFailed && UNCLEAR.includes(error.fault)) return undefined
+    if (error instanceof RemoteFailed && faults.includes(error.fault)) return undefined
     throw error
   })
 }
-
-const UNCLEAR: readonly RemoteFault[] = ['not-found', 'answer', 'denied']
 
 /** What is asked for once; failures are not kept. */
 function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {

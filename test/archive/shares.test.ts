@@ -1,3 +1,4 @@
+/** A budget that is shared in turn, of threads or of connections. */
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { Shares } from '../../src/archive/shares.ts'
