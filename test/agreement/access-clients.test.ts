@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { openState } from '../../src/state/open-state.ts'
 import { controlledFolder, PANEL } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { mangled } from '../support/mangled.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
@@ -396,7 +397,7 @@ t.test('no secret is left anywhere', async t => {
   for (let i = 0; i < 300 && !/Server listening/.test(output); i += 1)
     await new Promise(done => setTimeout(done, 50))
   const server = /Server listening at (http:\/\/127[^"]+)/.exec(output)?.[1] as string
-  const wrong = `${token.slice(0, -8)}zzzzzzzz`
+  const wrong = mangled(token, -8)
   const bodies: string[] = []
   const ask = async (path: string, init: RequestInit = {}) => {
     const answer = await fetch(server + path, { redirect: 'manual', ...init })
