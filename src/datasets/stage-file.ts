@@ -1,6 +1,6 @@
 /** Writes the files of a dataset beside their place, and compares every byte with its digest on the way. */
-import { createHash, randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MARKER } from '../domain/dataset.ts'
 import { DatasetDamaged } from '../domain/dataset-errors.ts'
@@ -8,6 +8,7 @@ import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
 import { flushFolder } from '../storage/replace-file.ts'
 import { PARTS } from './data-folder.ts'
 import type { ReadyFile } from './data-ready.ts'
+import { writeHashed } from './write-hashed.ts'
 
 /** Where a file goes. */
 export interface StagePlace {
@@ -37,7 +38,8 @@ export async function stageFile(
     await mkdir(dirname(target), { recursive: true })
     const handle = await open(part, 'wx', file.executable === true ? 0o755 : 0o644)
     try {
-      await copyChecked(handle, file, content, subject, onBytes)
+      const digest = await writeHashed({ path: part, handle, size: file.size }, content, onBytes)
+      if (digest !== file.sha256) throw damaged(subject, file)
       await handle.sync()
     } finally {
       await handle.close()
@@ -62,23 +64,7 @@ export async function stageMarker(folder: string, text: Buffer): Promise<void> {
   }
 }
 
-async function copyChecked(
-  handle: FileHandle,
-  file: ReadyFile,
-  content: AsyncIterable<Uint8Array>,
-  subject: string,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const hash = createHash('sha256')
-  let size = 0
-  for await (const chunk of content) {
-    size += chunk.length
-    if (size > file.size) break
-    hash.update(chunk)
-    await handle.writeFile(chunk)
-    onBytes(chunk.length)
-  }
-  if (size === file.size && hash.digest('hex') === file.sha256) return
-  const reason = `${file.path} is damaged: it is not the file of the digest that ${MARKER} names`
-  throw new DatasetDamaged(subject, reason)
+function damaged(subject: string, { path }: ReadyFile): DatasetDamaged {
+  const reason = `${path} is damaged: it is not the file of the digest that ${MARKER} names`
+  return new DatasetDamaged(subject, reason)
 }
