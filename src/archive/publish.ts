@@ -5,9 +5,10 @@
  * what is to be done is first written into a journal; whoever finds a journal finishes it. A run that is killed before the
  * journal leaves the old state, one that is killed after it the new one.
  */
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { flushFolder, replaceFile } from '../storage/replace-file.ts'
+import { StorageWriteFailed } from '../domain/errors.ts'
+import { flushFolder } from '../storage/replace-file.ts'
 import { OWN_FOLDER } from './run-folder.ts'
 
 /** One prepared file and where it goes; absolute paths on one file system. */
@@ -56,8 +57,21 @@ export async function publish(
     await mkdir(folder, { recursive: true })
   }
   await mkdir(join(archiveFolder, OWN_FOLDER), { recursive: true })
-  await replaceFile(journalPath(archiveFolder), `${JSON.stringify(journal)}\n`)
+  await writeJournal(journalPath(archiveFolder), journal)
   await carryOut(archiveFolder, journal)
+}
+
+/** With the lock held one name is enough: what a run has left that was killed here is written over. */
+async function writeJournal(path: string, journal: Journal): Promise<void> {
+  const prepared = `${path}.part`
+  try {
+    await writeFile(prepared, `${JSON.stringify(journal)}\n`, { flush: true })
+    await rename(prepared, path)
+    await flushFolder(dirname(path))
+  } catch (error) {
+    await rm(prepared, { force: true }).catch(() => {})
+    throw new StorageWriteFailed(path, error)
+  }
 }
 
 /** Ends a publication that was broken off; call it with the lock of the config held. Answers whether there was one. */

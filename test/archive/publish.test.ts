@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -31,9 +31,20 @@ t.test(
     t.ok(await finishPublishing(folder))
     t.equal(await readFile(join(folder, 'made/deep/b'), 'utf8'), 'newer b')
     t.notOk(await isUnfinished(folder))
+    // As a run leaves it that was killed while it wrote the journal: nothing was begun, and nothing of it stays.
+    await writeFile(join(folder, '.refdepot/journal.json.part'), '{"format": "refd')
+    t.notOk(await finishPublishing(folder))
+    await writeFile(join(folder, 'run/b'), 'newest b')
+    await publish(folder, moves)
+    t.equal(await readFile(join(folder, 'made/deep/b'), 'utf8'), 'newest b')
+    t.same(await readdir(join(folder, '.refdepot')), [])
     await writeFile(join(folder, 'run/b'), 'x')
     const blocked = { from: join(folder, 'run/b'), to: join(folder, 'place') }
     await t.rejects(publish(folder, [blocked]), { code: 'EISDIR' })
+    await rm(join(folder, '.refdepot'), { recursive: true })
+    await mkdir(join(folder, '.refdepot/journal.json/x'), { recursive: true })
+    await t.rejects(publish(folder, moves), { code: 'storage-write-failed' })
+    t.same(await readdir(join(folder, '.refdepot')), ['journal.json'], 'nothing half is left')
   },
 )
 
