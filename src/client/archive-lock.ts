@@ -6,10 +6,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { link, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { appeared, lockText } from '../config/lock-file.ts'
 import { isAlive } from '../config/process-alive.ts'
 import { StorageWriteFailed } from '../domain/errors.ts'
 
@@ -63,7 +64,7 @@ export async function withArchiveLock<T>(
     utimes(path, now, now).catch(() => {})
   }, RENEW_MS)
   renew.unref()
-  const isMine = async () => (await contentOf(path)) === text
+  const isMine = async () => (await lockText(path)) === text
   try {
     return await action({ isMine })
   } finally {
@@ -82,7 +83,7 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
     for (let told = false; ; ) {
       options.signal?.throwIfAborted()
       if (await appeared(own, path, text)) return
-      const there = await contentOf(path)
+      const there = await lockText(path)
       // Gone meanwhile.
       if (there === '') continue
       const [host = '', pid = ''] = there.split(' ')
@@ -99,31 +100,13 @@ async function taken(path: string, text: string, options: ArchiveLockOptions): P
   }
 }
 
-// File systems without links between files.
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
-
-/** Gives the lock its name; false when another has it. */
-async function appeared(own: string, path: string, text: string): Promise<boolean> {
-  try {
-    await link(own, path).catch(error => {
-      if (!NO_LINKS.includes(error.code)) throw error
-      return writeFile(path, text, { flag: 'wx' })
-    })
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    // Over a network a request that is sent twice finds what it has done the first time.
-    return (await contentOf(path)) === text
-  }
-}
-
 /** Removes what processes have left that were killed while they waited. */
 async function tidied(path: string): Promise<void> {
   const folder = dirname(path)
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(`${basename(path)}.`)) continue
     const left = join(folder, name)
-    if (isOfDead(await contentOf(left))) await rm(left, { force: true }).catch(() => {})
+    if (isOfDead(await lockText(left))) await rm(left, { force: true }).catch(() => {})
   }
 }
 
@@ -177,12 +160,8 @@ async function takeOver(path: string, text: string): Promise<void> {
     if (age > MARK_MS) await rm(mark, { force: true })
     return
   }
-  if ((await contentOf(path)) === text) await rm(path, { force: true })
+  if ((await lockText(path)) === text) await rm(path, { force: true })
   await rm(mark, { force: true })
-}
-
-function contentOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '')
 }
 
 let known: string | undefined

@@ -6,11 +6,12 @@
  * died holds nobody up.
  */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RefdepotError, StorageWriteFailed } from '../domain/errors.ts'
+import { appeared, lockText } from './lock-file.ts'
 import { isAlive } from './process-alive.ts'
 
 /** Thrown when a config stays locked: another tool is writing it, or has left its lock behind. */
@@ -65,7 +66,11 @@ async function locked<T>(config: string, action: () => Promise<T>, waitMs: numbe
   const until = Date.now() + waitMs
   await take(lock('universal'), until)
   try {
-    for (const reader of await readers(folder, basename(config))) await gone(reader, until)
+    const entries = await readdir(folder)
+    await tidied(folder, entries, basename(config))
+    for (const reader of readersIn(entries, basename(config))) {
+      await gone(join(folder, reader), until)
+    }
     await take(lock('write'), until)
   } finally {
     await rm(lock('universal'), { force: true })
@@ -77,38 +82,43 @@ async function locked<T>(config: string, action: () => Promise<T>, waitMs: numbe
   }
 }
 
-async function readers(folder: string, name: string): Promise<string[]> {
-  const names = await readdir(folder)
-  return names
-    .filter(entry => entry.startsWith('lock-read-') && entry.endsWith(`-${name}`))
-    .map(entry => join(folder, entry))
+function readersIn(entries: readonly string[], name: string): string[] {
+  return entries.filter(entry => entry.startsWith('lock-read-') && entry.endsWith(`-${name}`))
 }
 
 /** Makes a lock file; one that is there is waited for. */
 async function take(path: string, until: number): Promise<void> {
-  for (;;) {
-    try {
-      const file = await open(path, 'wx')
-      await signed(file, path)
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-        throw new StorageWriteFailed(path, error)
+  const text = `${hostname()} ${process.pid} ${randomUUID()}\n`
+  const own = nameBeside(path)
+  try {
+    for (;;) {
+      await writeFile(own, text)
+      if (await appeared(own, path, text)) return
+      await gone(path, until)
     }
-    await gone(path, until)
+  } catch (error) {
+    throw error instanceof RefdepotError ? error : new StorageWriteFailed(path, error)
+  } finally {
+    await rm(own, { force: true }).catch(() => {})
   }
 }
 
-/** Writes whose lock it is; a lock that cannot say so (the disk is full) is taken back. */
-async function signed(file: FileHandle, path: string): Promise<void> {
-  try {
-    await file.writeFile(`${hostname()} ${process.pid} ${randomUUID()}\n`)
-    /* c8 ignore next 4 -- needs a disk that fills up here: test/agreement/archiver.test.ts has one */
-  } catch (error) {
-    await rm(path, { force: true })
-    throw error
-  } finally {
-    await file.close()
+/** A name of this process beside a lock. */
+function nameBeside(path: string): string {
+  return `${path}.${encodeURIComponent(hostname())}.${process.pid}.${randomUUID()}`
+}
+
+/** Removes what processes of this machine have left that were killed while they took a lock. */
+async function tidied(folder: string, entries: readonly string[], name: string): Promise<void> {
+  const starts = ['universal', 'write'].map(
+    kind => `lock-${kind}-${name}.${encodeURIComponent(hostname())}.`,
+  )
+  for (const entry of entries) {
+    const start = starts.find(text => entry.startsWith(text))
+    if (start === undefined) continue
+    const [, pid] = /^(\d+)\.[-0-9a-f]{36}$/.exec(entry.slice(start.length)) ?? []
+    if (pid === undefined || isAlive(Number(pid))) continue
+    await rm(join(folder, entry), { force: true })
   }
 }
 
@@ -129,18 +139,14 @@ async function gone(path: string, until: number): Promise<void> {
  * Two waiters may find the same orphan, so it is first moved away: who has moved something else puts it back.
  */
 async function removeOrphan(path: string): Promise<boolean> {
-  const text = await contentOf(path)
+  const text = await lockText(path)
   const [host, pid] = text.split(' ')
   if (host !== hostname() || pid === undefined || isAlive(Number(pid))) return false
-  const aside = `${path}.${randomUUID()}`
+  const aside = nameBeside(path)
   // Gone already: another waiter was faster.
   await rename(path, aside).catch(() => {})
   /* c8 ignore next -- two waiters and a new owner within microseconds */
-  if (![text, ''].includes(await contentOf(aside))) await link(aside, path).catch(() => {})
+  if (![text, ''].includes(await lockText(aside))) await link(aside, path).catch(() => {})
   await rm(aside, { force: true })
   return true
-}
-
-function contentOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '')
 }

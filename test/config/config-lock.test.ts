@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +13,8 @@ const run = promisify(execFile)
 // Processes that count up a number in a file, and how often each does.
 const PROCESSES = 4
 const TURNS = 25
+// How often a lock is taken while somebody looks at it.
+const ROUNDS = 300
 // A process number that no process has: above the largest that Linux gives.
 const NOBODY = 2 ** 22 + 1
 
@@ -32,6 +36,29 @@ t.test('processes and calls take turns, none is lost', async t => {
   )
   t.equal(await readFile(config, 'utf8'), String(PROCESSES * TURNS))
   t.same(await readdir(folder), ['config.yaml'], 'no lock is left')
+})
+
+t.test('a lock is never seen without its owner', async t => {
+  const folder = t.testdir({ 'c.yaml': '' })
+  const config = join(folder, 'c.yaml')
+  const seen = new Set<string>()
+  let over = false
+  const look = () => {
+    for (const kind of ['universal', 'write']) {
+      try {
+        const text = readFileSync(join(folder, `lock-${kind}-c.yaml`), 'utf8')
+        seen.add(text.split(' ').slice(0, 2).join(' '))
+      } catch {
+        // Not taken at this moment.
+      }
+    }
+    // Between any two steps of whoever takes the lock.
+    if (!over) setImmediate(look)
+  }
+  look()
+  for (let i = 0; i < ROUNDS; i += 1) await withConfigLock(config, async () => {})
+  over = true
+  t.same([...seen], [`${hostname()} ${process.pid}`])
 })
 
 t.test('a lock of another tool is waited for, and named when it stays', async t => {
@@ -66,6 +93,16 @@ t.test('a lock whose process has died holds nobody up; that of a living one does
   const config = join(folder, 'c.yaml')
   t.equal(await withConfigLock(config, async () => 'done'), 'done')
   t.same(await readdir(folder), [])
+  const beside = (name: string, pid: number) =>
+    `lock-write-${name}.${encodeURIComponent(hostname())}.${pid}.${randomUUID()}`
+  const stay = [beside('c.yaml', 1), beside('d.yaml', NOBODY), 'lock-write-c.yaml.mine']
+  for (const name of [beside('c.yaml', NOBODY), ...stay]) await writeFile(join(folder, name), '')
+  t.equal(await withConfigLock(config, async () => 'done'), 'done')
+  t.same(
+    (await readdir(folder)).sort(),
+    stay.sort(),
+    'what was left by one that was killed while it took the lock goes',
+  )
   for (const owner of [`${hostname()} ${process.pid}`, `${hostname()} 1`, `elsewhere ${NOBODY}`]) {
     await writeFile(join(folder, 'lock-write-c.yaml'), `${owner} x\n`)
     await t.rejects(
