@@ -90,12 +90,13 @@ function readersIn(entries: readonly string[], name: string): string[] {
 async function take(path: string, until: number): Promise<void> {
   const text = `${hostname()} ${process.pid} ${randomUUID()}\n`
   const own = nameBeside(path)
+  // Written anew each time: where numbers of processes mean something else (a container), a file that waits looks abandoned.
+  const tried = async () => {
+    await writeFile(own, text)
+    return appeared(own, path, text)
+  }
   try {
-    for (;;) {
-      await writeFile(own, text)
-      if (await appeared(own, path, text)) return
-      await gone(path, until)
-    }
+    while (!(await tried())) await gone(path, until)
   } catch (error) {
     throw error instanceof RefdepotError ? error : new StorageWriteFailed(path, error)
   } finally {

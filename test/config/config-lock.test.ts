@@ -95,7 +95,12 @@ t.test('a lock whose process has died holds nobody up; that of a living one does
   t.same(await readdir(folder), [])
   const beside = (name: string, pid: number) =>
     `lock-write-${name}.${encodeURIComponent(hostname())}.${pid}.${randomUUID()}`
-  const stay = [beside('c.yaml', 1), beside('d.yaml', NOBODY), 'lock-write-c.yaml.mine']
+  const stay = [
+    beside('c.yaml', 1),
+    beside('d.yaml', NOBODY),
+    'lock-write-c.yaml.mine',
+    `lock-write-c.yaml.${encodeURIComponent(hostname())}.mine`,
+  ]
   for (const name of [beside('c.yaml', NOBODY), ...stay]) await writeFile(join(folder, name), '')
   t.equal(await withConfigLock(config, async () => 'done'), 'done')
   t.same(
