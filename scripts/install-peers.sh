@@ -7,11 +7,12 @@ set -euo pipefail
 root=$(dirname "$(dirname "$(realpath "$0")")")
 peers="$root/.peers"
 mkdir -p "$peers"
+again() { bash "$root/scripts/peers/again.sh" "$@"; }
 
 need=(aria2 chromium curl fish groff libarchive-tools man-db mandoc nginx-light openssl pigz postgresql procps python3-venv rclone rsync samtools bwa bowtie2 bowtie2-examples tabix time wget zsh)
 if ! dpkg -s "${need[@]}" >/dev/null 2>&1; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${need[@]}" >/dev/null
+  again apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive again apt-get install -y -qq "${need[@]}" >/dev/null
 fi
 
 # The genome folder that the tests compare with; it lives in a neutral place, since its files carry their path.
@@ -22,7 +23,7 @@ venv() { # name, packages…
   [ "$(cat "$dir/wanted" 2>/dev/null)" = "$wanted" ] && return
   rm -rf "$dir"
   python3 -m venv "$dir"
-  "$dir/bin/pip" -q install "${@:2}"
+  again "$dir/bin/pip" -q install "${@:2}"
   echo "$wanted" >"$dir/wanted"
 }
 venv client-generator openapi-python-client==0.29.1
@@ -33,7 +34,7 @@ if [ "$(cat "$peers/node/wanted" 2>/dev/null)" != "$wanted" ]; then
   mkdir -p "$peers/node"
   echo '{"private":true,"type":"module"}' >"$peers/node/package.json"
   # shellcheck disable=SC2086
-  npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
+  again npm install --prefix "$peers/node" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
   echo "$wanted" >"$peers/node/wanted"
 fi
 # Genome browsers, whose requests the doctor makes.
@@ -42,7 +43,7 @@ if [ "$(cat "$peers/browsers/wanted" 2>/dev/null)" != "$wanted" ]; then
   mkdir -p "$peers/browsers"
   echo '{"private":true,"type":"module"}' >"$peers/browsers/package.json"
   # shellcheck disable=SC2086
-  npm install --prefix "$peers/browsers" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
+  again npm install --prefix "$peers/browsers" --no-audit --no-fund --save-exact --loglevel=error $wanted >/dev/null
   echo "$wanted" >"$peers/browsers/wanted"
 fi
 bash "$root/scripts/peers/install-versitygw.sh" "$peers/versitygw"
@@ -53,6 +54,6 @@ for version in 22.23.3 24.21.0; do
   [ "$("$dir/node_modules/node/bin/node" --version 2>/dev/null)" = "v$version" ] && continue
   mkdir -p "$dir"
   echo '{"private":true}' >"$dir/package.json"
-  npm install --prefix "$dir" --no-audit --no-fund --save-exact --loglevel=error "node@$version" >/dev/null
+  again npm install --prefix "$dir" --no-audit --no-fund --save-exact --loglevel=error "node@$version" >/dev/null
 done
 echo 'peers are installed'

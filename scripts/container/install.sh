@@ -10,6 +10,7 @@ command -v unshare >/dev/null || missing+=(util-linux)
 ((${#missing[@]} == 0)) && exit 0
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+again="$(dirname "$(realpath "$0")")/../peers/again.sh"
+bash "$again" apt-get update -qq
+bash "$again" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 buildah --version

@@ -5,5 +5,5 @@ folder=$1 wanted=awscli==1.46.3
 [ "$(cat "$folder/wanted" 2>/dev/null)" = "$wanted" ] && [ -x "$folder/bin/aws" ] && exit
 rm -rf "$folder"
 python3 -m venv "$folder"
-"$folder/bin/pip" -q install "$wanted"
+bash "$(dirname "$0")/again.sh" "$folder/bin/pip" -q install "$wanted"
 echo "$wanted" >"$folder/wanted"

@@ -13,13 +13,14 @@ rm -rf "$folder"
 mkdir -p "$folder"
 export GOBIN GOFLAGS=-trimpath
 GOBIN=$(realpath "$folder")
-go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
+again() { bash "$(dirname "$0")/again.sh" "$@"; }
+again go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+again go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 # Its program is called cmd.
-GOBIN=$GOBIN/compose-spec go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+GOBIN=$GOBIN/compose-spec again go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 mv "$folder/compose-spec/cmd" "$folder/compose" && rmdir "$folder/compose-spec"
 pip=$(command -v pip3 || command -v pip)
-"$pip" -q download --no-deps --dest "$folder" kubernetes-validate==1.37.0
+again "$pip" -q download --no-deps --dest "$folder" kubernetes-validate==1.37.0
 # Of the oldest and the newest release that the manifests are for. Each schema gets the definitions that it needs: kubeconform follows no references
 # into other files.
 python3 - "$folder" <<'PYTHON'

@@ -6,5 +6,5 @@ folder=$1 version=v1.8.0
 command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
 command -v go >/dev/null || { echo 'versitygw needs Go 1.25 or newer: install it from https://go.dev/dl' >&2; exit 1; }
 mkdir -p "$folder"
-GOBIN=$(realpath "$folder") GOFLAGS=-trimpath go install "github.com/versity/versitygw/cmd/versitygw@$version"
+GOBIN=$(realpath "$folder") GOFLAGS=-trimpath bash "$(dirname "$0")/again.sh" go install "github.com/versity/versitygw/cmd/versitygw@$version"
 echo "$version" >"$folder/wanted"
