@@ -40,7 +40,7 @@ import { demandRight, type Sender } from './upload-rights.ts'
 
 /** What a desk is made of. */
 export interface UploadDeskParts extends PublishUpload {
-  /** Called when the tag of an upload was published. */
+  /** Called when the tag of an upload was published; it is told to the sender when that is done. */
   readonly onPublished: (record: UploadRecord) => Promise<unknown>
   /** Told what went wrong at an upload that can be tried again. */
   readonly onError: (error: unknown) => void
@@ -168,6 +168,8 @@ export class UploadDesk {
   async complete(id: string, sender: Sender): Promise<UploadStatus> {
     const record = await this.#own(id, sender)
     if (record.state === 'published' || record.state === 'failed') return this.#status(record)
+    // Named already, maybe, but not known here yet.
+    if (this.#running.has(id)) return this.#status(record)
     // Its token may have fewer scopes by now, and others may have published.
     const order = readUploadOrder(JSON.parse(record.order))
     const config = await currentConfig(this.#parts)
@@ -246,8 +248,9 @@ export class UploadDesk {
       const end = await publishUpload(this.#parts, record, order, config =>
         demandRight(config, order, sender),
       )
-      await ledger.end(record.id, end)
+      // Before it is told: whoever hears that it is published finds it here.
       if (end.state === 'published') await this.#parts.onPublished(record)
+      await ledger.end(record.id, end)
     } catch (error) {
       // A store or database that is away: the sender asks again.
       this.#parts.onError(error)

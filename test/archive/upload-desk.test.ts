@@ -143,6 +143,36 @@ t.test('an archive comes in parts, is compared, and is live', async t => {
   t.equal((await published()).generation, 1)
 })
 
+t.test('nobody is told that it is published before it is known here', async t => {
+  const { folder, make, published } = await desk(t)
+  const { order, bytes: body } = await packed(folder, noise(1000))
+  let known = () => {}
+  const reloaded = new Promise<void>(done => {
+    known = done
+  })
+  let begun = () => {}
+  const reloading = new Promise<void>(done => {
+    begun = done
+  })
+  const at = make({
+    onPublished: () => {
+      begun()
+      return reloaded
+    },
+  })
+  const { id } = (await at.begin(order, ALICE)).record
+  const sha256 = createHash('sha256').update(body).digest('hex')
+  await at.putPart(id, ALICE, { number: 1, body, sha256 })
+  await at.complete(id, ALICE)
+  await reloading
+  t.ok((await published()).text.includes(order.index.archive.md5), 'the tag is named')
+  t.match(await at.complete(id, ALICE), { record: { state: 'verifying' } })
+  t.match(await at.status(id, ALICE), { record: { state: 'verifying' } })
+  known()
+  await at.settled()
+  t.match(await at.complete(id, ALICE), { record: { state: 'published' } })
+})
+
 t.test('what is not what was announced is not published', async t => {
   const { folder, place, send, desk: at } = await desk(t)
   const it = await packed(folder, noise(2_000_000))
