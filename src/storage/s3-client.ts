@@ -18,6 +18,8 @@ const IDLE_MS = 30_000
  * @param address - of the store, instead of the one in the environment
  */
 export function connectS3(environment: Environment, address?: string): S3Client {
+  // About versions of the SDK that are not installed: ours is pinned, and runs on the Node.js that we ask for.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
   const endpoint = address ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
   const credentials = credentialsOf(environment)
   return new S3Client({
