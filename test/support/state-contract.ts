@@ -6,6 +6,7 @@ import { stateOf } from '../../src/state/token-store.ts'
 import { downloadContract } from './download-contract.ts'
 import { mangled } from './mangled.ts'
 import { manifestContract } from './manifest-contract.ts'
+import { putForward } from './put-forward.ts'
 
 /** Opens the same state anew: another connection to one database. */
 export type OpenState = () => Promise<State>
@@ -119,7 +120,7 @@ export function stateContract(t: Test, make: (t: Test) => Promise<OpenState>): v
 
   t.test('a token expires to the millisecond, and its last use is noted', async t => {
     const state = await (await make(t))()
-    const expiresAt = new Date(Date.now() + 5000)
+    const expiresAt = new Date(Date.now() + 60_000)
     const { record } = await state.tokens.create({
       name: 'dave',
       scopes: ['admin'],
@@ -142,11 +143,11 @@ export function stateContract(t: Test, make: (t: Test) => Promise<OpenState>): v
 
   t.test('sessions end', async t => {
     const state = await (await make(t))()
-    const soon = await state.sessions.start('id', new Date(Date.now() + 30))
-    const later = await state.sessions.start('id', new Date(Date.now() + 60_000))
+    const soon = await state.sessions.start('id', new Date(Date.now() + 3_600_000))
+    const later = await state.sessions.start('id', new Date(Date.now() + 3 * 3_600_000))
     t.not(soon, later)
     t.equal(await state.sessions.tokenOf(soon), 'id')
-    await new Promise(done => setTimeout(done, 50))
+    putForward(t, 3_600_000)
     t.equal(await state.sessions.tokenOf(soon), undefined)
     await state.sessions.start('other', new Date(Date.now() + 60_000))
     t.equal(await state.sessions.tokenOf(later), 'id')
