@@ -13,6 +13,7 @@ import { refusalOf, shown } from '../../src/transfer/network-answer.ts'
 import { failureOf } from '../../src/transfer/network-failure.ts'
 import { retryAfterOf } from '../../src/transfer/retry-after.ts'
 import { rangeServer } from '../support/range-server.ts'
+import { unknownName } from '../support/unknown-name.ts'
 
 const quick = (t: Test, options: ConstructorParameters<typeof Network>[0] = {}) => {
   const network = new Network({ retries: 3, pauseMs: 1, connectMs: 500, answerMs: 500, ...options })
@@ -92,12 +93,9 @@ t.test('failures are told apart', async t => {
       () => 'none',
       error => (error instanceof RemoteFailed ? error.fault : String(error)),
     )
+  unknownName(t, 'no-such-host.invalid')
   t.equal(await faultOf('http://no-such-host.invalid/'), 'dns')
-  const closed = createServer().listen(0, '127.0.0.1')
-  await new Promise(done => closed.once('listening', done))
-  const { port } = closed.address() as AddressInfo
-  await new Promise(done => closed.close(done))
-  t.equal(await faultOf(`http://127.0.0.1:${port}/?secret=1`), 'connect')
+  t.equal(await faultOf('http://127.0.0.1:9/?secret=1'), 'connect')
   const server = await rangeServer(t, { long: Buffer.alloc(2000) }, ({ request, response }) => {
     const status = Number(request.url?.slice(1))
     if (request.url === '/reset') return !!request.socket.resetAndDestroy()

@@ -7,6 +7,7 @@ import type { ClientName } from '../../../src/client/doctor/replay-client.ts'
 import { Network } from '../../../src/transfer/network.ts'
 import { crookedServer, type Faults } from '../../support/crooked-server.ts'
 import { fastaFiles } from '../../support/fasta-files.ts'
+import { unknownName } from '../../support/unknown-name.ts'
 
 const FILES: Record<string, Buffer> = {
   ...fastaFiles(200_000),
@@ -175,6 +176,7 @@ t.test('nobody there', async t => {
   const found = await findings(t, 'http://127.0.0.1:9/x.fa')
   t.equal(level(found, 'server'), 'fail')
   t.equal(found.length, 2)
+  unknownName(t, 'refdepot.invalid')
   const nameless = await findings(t, 'http://refdepot.invalid/x.fa')
   t.same(not('ok', nameless), ['name', 'server'])
   t.match(
