@@ -1,21 +1,17 @@
 /** What a running server tells of its archives. */
-import { cp, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { settle } from '../../src/cli/serve-fresh.ts'
-import { EXAMPLE } from '../support/example-folder.ts'
+import { exampleCopy } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { startApp } from '../support/start-app.ts'
 
 t.test(
   'a damage is told once, however often it is looked for, and again when it is another',
   async t => {
-    const archiveFolder = t.testdir({})
-    await cp(EXAMPLE, archiveFolder, { recursive: true })
-    const { depot } = await startApp(t, {
-      config: join(archiveFolder, 'genome_config.yaml'),
-      archiveFolder,
-    })
+    const { folder: archiveFolder, config } = await exampleCopy(t)
+    const { depot } = await startApp(t, { config, archiveFolder })
     const told: unknown[] = []
     const logger = {
       error: (damage: object) => told.push(damage),
