@@ -7,6 +7,8 @@ import type { Test } from 'tap'
 
 const START_MS = 60_000
 const POLL_MS = 100
+// What Fastify writes into the log, as text or as a string of JSON.
+const LISTENING = /Server listening at (http:\/\/[^\s"]+)[\s"]/
 
 /** How a process ended, with all it wrote. */
 export interface Ending {
@@ -27,7 +29,8 @@ export interface ServerProcess {
 export interface ServerCommand {
   readonly file: string
   readonly args: readonly string[]
-  readonly port: number
+  /** Left out when the server chooses one: then its log says which. */
+  readonly port?: number
   readonly environment?: NodeJS.ProcessEnv
 }
 
@@ -37,15 +40,17 @@ export async function startServer(t: Test, command: ServerCommand): Promise<Serv
     env: command.environment ?? process.env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const ended = ending(child)
+  const { ended, output } = watched(child)
   t.teardown(async () => {
     for (const pid of await withDescendants(child.pid)) kill(pid)
     await ended
   })
-  const url = `http://127.0.0.1:${command.port}`
   const over = new AbortController()
   const early = ended.then(failedStart).finally(() => over.abort())
-  await Promise.race([answers(url, over.signal), early])
+  const { port } = command
+  const address = () =>
+    port === undefined ? LISTENING.exec(output())?.[1] : `http://127.0.0.1:${port}`
+  const url = await Promise.race([answering(address, over.signal), early])
   const pid = (await withDescendants(child.pid)).at(-1)
   if (pid === undefined) throw new Error('the server has no process')
   return { url, pid, ended }
@@ -53,7 +58,7 @@ export async function startServer(t: Test, command: ServerCommand): Promise<Serv
 
 /** Runs a program to its end. */
 export function runToEnd(file: string, args: readonly string[]): Promise<Ending> {
-  return ending(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+  return watched(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })).ended
 }
 
 /** User id that a process really runs as. */
@@ -62,29 +67,34 @@ export async function userOf(pid: number): Promise<number> {
   return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
 }
 
-async function ending(child: ChildProcess): Promise<Ending> {
+/** What a process has written so far, and its end. */
+function watched(child: ChildProcess): { output: () => string; ended: Promise<Ending> } {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', text => {
       output += text
     })
   }
-  const [code] = await once(child, 'close')
-  return { code, output }
+  const ended = once(child, 'close').then(([code]) => ({ code, output }))
+  return { output: () => output, ended }
 }
 
 function failedStart({ code, output }: Ending): never {
   throw new Error(`the server ended with code ${code} before it answered:\n${output}`)
 }
 
-async function answers(url: string, over: AbortSignal): Promise<void> {
+/** Waits until a server answers at an address, which may not be known at first; answers it. */
+async function answering(address: () => string | undefined, over: AbortSignal): Promise<string> {
   const until = Date.now() + START_MS
   while (Date.now() < until && !over.aborted) {
-    const answer = await fetch(`${url}/healthz`).catch(() => undefined)
-    if (answer?.ok) return
+    const url = address()
+    if (url !== undefined) {
+      const answer = await fetch(`${url}/healthz`).catch(() => undefined)
+      if (answer?.ok) return url
+    }
     await wait(POLL_MS)
   }
-  throw new Error(`${url}/healthz did not answer in ${START_MS / 1000} s`)
+  throw new Error(`${address() ?? 'the server'} did not answer in ${START_MS / 1000} s`)
 }
 
 function kill(pid: number): void {
