@@ -10,12 +10,13 @@ import { changeServerConfig } from '../../src/archive/withdraw.ts'
 import { withdrawTag } from '../../src/archive/withdrawal-record.ts'
 import { RemoteCatalogue } from '../../src/client/remote-catalogue.ts'
 import { Network } from '../../src/transfer/network.ts'
-import { freePort } from '../support/free-port.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder } from '../support/genome-folder.ts'
 import { startApp } from '../support/start-app.ts'
 import { v3Only } from '../support/v3-only.ts'
 
+// Nothing listens there.
+const DEAD = 'http://127.0.0.1:9'
 const QUICK = { retries: 2, pauseMs: 1 }
 const FASTA = await readFile(`example/${T7}/fasta__default.tgz`)
 const hex = (name: string) => createHash(name).update(FASTA).digest('hex')
@@ -102,12 +103,11 @@ t.test('finds by digest, alias and name, and adds every other place', async t =>
   const url = await listen()
   await depot.check()
   const old = await v3Only(t, url)
-  const dead = `http://127.0.0.1:${await freePort()}`
   const urls = [
     `${url}/archives/${hex('md5')}`,
     `${old.url}/v3/assets/archive/${T7}/fasta?tag=default`,
   ]
-  const ours = catalogueOf(t, [url, old.url], [url, dead])
+  const ours = catalogueOf(t, [url, old.url], [url, DEAD])
   const theirs = catalogueOf(t, [old.url], [url])
   for (const wanted of [
     `${T7}/fasta`,
@@ -304,9 +304,8 @@ t.test('tells apart what is wrong with a server', async t => {
   await t.rejects(catalogue.resolve('t7/nothing'), { message: /answers 502/ })
   answers.status = 401
   await t.rejects(catalogueOf(t, [at]).list(), { code: 'forbidden' })
-  const dead = `http://127.0.0.1:${await freePort()}`
-  await t.rejects(catalogueOf(t, [dead]).list(), { message: /nothing answers there/ })
-  t.ok((await catalogueOf(t, [dead, url]).list()).length > 3)
+  await t.rejects(catalogueOf(t, [DEAD]).list(), { message: /nothing answers there/ })
+  t.ok((await catalogueOf(t, [DEAD, url]).list()).length > 3)
 })
 
 t.test('a server whose first answer breaks off is asked again, then the next one', async t => {
