@@ -1,9 +1,12 @@
 /** What a pull shows. */
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { formatSeconds, PullProgress } from '../../src/cli/pull-progress.ts'
 import { pullView } from '../../src/cli/pull-view.ts'
 import { PullRefused } from '../../src/domain/transfer-errors.ts'
 
+// Much longer than any machine takes to draw a bar.
+const DRAWN_MS = 60_000
 const MB = 1024 * 1024
 const subject = 't7/fasta:default'
 const done = {
@@ -16,8 +19,10 @@ const done = {
   retried: 2 * MB,
 } as const
 
-/** Takes what is written meanwhile. */
-async function written(action: () => void | Promise<void>) {
+/** Takes what is written meanwhile; the action sees what is there so far. */
+async function written(
+  action: (texts: { readonly stdout: string; readonly stderr: string }) => void | Promise<void>,
+) {
   const texts = { stdout: '', stderr: '' }
   const before = { stdout: process.stdout.write, stderr: process.stderr.write }
   for (const name of ['stdout', 'stderr'] as const) {
@@ -27,7 +32,7 @@ async function written(action: () => void | Promise<void>) {
     }) as typeof process.stdout.write
   }
   try {
-    await action()
+    await action(texts)
   } finally {
     process.stdout.write = before.stdout
     process.stderr.write = before.stderr
@@ -195,14 +200,15 @@ t.test('on a terminal a bar for each asset and one for all', async t => {
   t.teardown(() => {
     process.stderr.isTTY = isTTY
   })
-  const { stderr, stdout } = await written(async () => {
+  const { stderr, stdout } = await written(async texts => {
     const view = pullView({})
     view.onEvent({ event: 'planned', assets: 2, current: 0, bytes: 24 * MB })
     view.onEvent({ event: 'begin', subject, bytes: 12 * MB })
     view.onEvent({ event: 'received', subject, bytes: 7 * MB })
     view.onEvent({ event: 'hashed', subject, bytes: 3 * MB })
     view.onEvent({ event: 'retried', subject, bytes: MB, reason: 'damaged' })
-    await new Promise(ready => setTimeout(ready, 500))
+    const until = Date.now() + DRAWN_MS
+    while (!texts.stderr.includes('checked 25 %') && Date.now() < until) await wait(20)
     view.onEvent(done)
     view.end({ done: [done], failed: [] })
     view.close()
