@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { EXAMPLE, exampleCopy } from '../support/example-folder.ts'
-import { freePort } from '../support/free-port.ts'
+import { freeUdpPort } from '../support/free-port.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { runCli, serveCli } from '../support/run-cli.ts'
 
 const CONFIG = `${EXAMPLE}/genome_config.yaml`
 
 t.test('files are handed over to a proxy that is trusted, and reports are taken', async t => {
-  const port = await freePort()
+  const port = await freeUdpPort('::1')
   const { folder, config } = await exampleCopy(t)
   const at = ['-c', config, '--archive-folder', folder]
   const served = await serveCli(t, [

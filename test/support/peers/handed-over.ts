@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { freePort } from '../free-port.ts'
+import { freeUdpPort } from '../free-port.ts'
 import { type FrontProxy, sendfileProxy } from './front-proxy.ts'
 import { run } from './run.ts'
 import { startOurs } from './servers.ts'
@@ -95,7 +95,7 @@ export async function startHandedOver(
     change = text => text,
   }: HandOffChanges = {},
 ): Promise<HandedOver> {
-  const reports = await freePort()
+  const reports = await freeUdpPort()
   const direct = await startOurs(t, [
     ...['-c', config, '--archive-folder', archives, '--trust-proxy', 'loopback'],
     ...['--sendfile', 'x-accel-redirect=/_refdepot'],
