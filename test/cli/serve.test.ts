@@ -1,12 +1,15 @@
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
+import { getText, sizedArchives } from '../support/counting-app.ts'
 import { EXAMPLE, exampleCopy, T7_FASTA } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { runCli, serveCli } from '../support/run-cli.ts'
+import { socketPath } from '../support/socket-path.ts'
 
 const CONFIG = `${EXAMPLE}/genome_config.yaml`
 
@@ -189,14 +192,14 @@ t.test('a damaged archive is named in the log', async t => {
 
 t.test('a unix socket is listened on, a bad one is told', async t => {
   const folder = t.testdir({})
-  const socketPath = join(folder, 's')
+  const path = await socketPath(t)
   const served = await serveCli(t, [
     '-c',
     CONFIG,
     '--archive-folder',
     EXAMPLE,
     '--socket',
-    socketPath,
+    path,
     '--state-folder',
     join(folder, 'state'),
     '--public-url',
@@ -205,7 +208,7 @@ t.test('a unix socket is listened on, a bad one is told', async t => {
   ])
   t.match(served.url, /s$/)
   const status = await new Promise(done => {
-    request({ socketPath, path: '/healthz' }, response => {
+    request({ socketPath: path, path: '/healthz' }, response => {
       response.resume()
       done(response.statusCode)
     }).end()
@@ -222,6 +225,18 @@ t.test('a unix socket is listened on, a bad one is told', async t => {
     join(folder, 'no/s'),
   ])
   t.match(run, { code: 1 })
+})
+
+t.test('a client that reads nothing holds up a stop for as long as others may read', async t => {
+  const { config } = await sizedArchives(t.testdir({}), { large: 1_500_000 })
+  const path = await socketPath(t)
+  const served = await serveCli(t, ['-c', config, '--socket', path])
+  const client = connect(path)
+  client.write(getText('/t7/assets/large/archive'))
+  await once(client, 'data')
+  client.pause()
+  t.teardown(() => client.destroy())
+  t.equal(await served.stop(), 1, 'cut, and told')
 })
 
 t.test("the peer's name and port go on working", async t => {
