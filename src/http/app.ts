@@ -13,6 +13,7 @@ import type { AppParts, RouteParts } from './app-settings.ts'
 import { COMPILERS } from './compilers.ts'
 import { collectDocuments, documentRoutes } from './documents.ts'
 import { handleErrors } from './errors.ts'
+import { endKeptConnections } from './idle-connections.ts'
 import { knownPaths } from './known-paths.ts'
 import { absoluteUrl, withoutBase } from './public-url.ts'
 import { closeQueuedAnswers } from './queued-answers.ts'
@@ -51,9 +52,6 @@ const EXPOSED_HEADERS = [
   'Repr-Digest',
   'Retry-After',
 ].join(', ')
-
-// How often a stopping server looks for connections that have nothing to do any more.
-const IDLE_LOOK_MS = 100
 
 // Paths of pages get this; archives and files are data and need none.
 const PAGE_POLICY =
@@ -161,17 +159,6 @@ function logRequests(app: FastifyInstance): void {
     const url = withoutSecrets(request.url)
     request.log.info({ method, url, status: statusCode, ms }, 'request')
     done()
-  })
-}
-
-/** A connection whose download ends while the server stops would be kept for the next request, and the stop would wait for its time-out. */
-function endKeptConnections(app: FastifyInstance, beforeStop?: AppParts['beforeStop']): void {
-  app.addHook('preClose', async () => {
-    await beforeStop?.()
-    if (!app.server.listening) return
-    const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS)
-    app.server.once('close', () => clearInterval(timer))
-    timer.unref()
   })
 }
 

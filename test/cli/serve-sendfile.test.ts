@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { writeFile } from 'node:fs/promises'
 import { type IncomingHttpHeaders, request } from 'node:http'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
@@ -11,13 +12,20 @@ import { runCli, serveCli } from '../support/run-cli.ts'
 
 const CONFIG = `${EXAMPLE}/genome_config.yaml`
 
+// Where there is no IPv6 the test is about the other kind of address.
+const [LOOPBACK, KIND, SHOWN] = Object.values(networkInterfaces())
+  .flat()
+  .some(at => at?.address === '::1')
+  ? (['::1', 'udp6', '[::1]'] as const)
+  : (['127.0.0.1', 'udp4', '127.0.0.1'] as const)
+
 t.test('files are handed over to a proxy that is trusted, and reports are taken', async t => {
   const port = await freeUdpPort('::1')
   const { folder, config } = await exampleCopy(t)
   const at = ['-c', config, '--archive-folder', folder]
   const served = await serveCli(t, [
     ...[...at, '--trust-proxy', 'loopback', '--sendfile', 'x-accel-redirect=/a/b'],
-    ...['--sendfile-report', `[::1]:${port}`, '--count-downloads', 'true'],
+    ...['--sendfile-report', `${SHOWN}:${port}`, '--count-downloads', 'true'],
   ])
   await writeFile(join(folder, T7, 'build_log_fasta__default.md'), 'x'.repeat(100_000))
   const order = await new Promise<IncomingHttpHeaders>(done => {
@@ -29,8 +37,8 @@ t.test('files are handed over to a proxy that is trusted, and reports are taken'
   })
   t.equal(order['x-accel-redirect'], `/a/b/${T7}/build_log_fasta__default.md`)
   const name = order['x-refdepot-transfer']
-  const socket = createSocket('udp6')
-  socket.send(`transfer=${name} sent=1234 status=200 complete=`, port, '::1')
+  const socket = createSocket(KIND)
+  socket.send(`transfer=${name} sent=1234 status=200 complete=`, port, LOOPBACK)
   const bytes = async () => {
     const stats = await fetch(`${served.url}/stats?asset=fasta`)
     return ((await stats.json()) as { totals: { bytes: number } }).totals.bytes
@@ -39,7 +47,7 @@ t.test('files are handed over to a proxy that is trusted, and reports are taken'
   t.equal(await bytes(), 1234)
   const taken = await runCli([
     ...['serve', ...at, '-p', '0', '--trust-proxy', 'loopback', '--sendfile', 'x-accel-redirect'],
-    ...['--sendfile-report', `[::1]:${port}`],
+    ...['--sendfile-report', `${SHOWN}:${port}`],
   ])
   t.equal(taken.code, 2)
   t.match(taken.stderr, /--sendfile-report: .*an address that is free \(.*EADDRINUSE/)

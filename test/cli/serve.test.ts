@@ -1,12 +1,16 @@
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
+import { replaceFile } from '../../src/storage/replace-file.ts'
+import { getText, sizedArchives } from '../support/counting-app.ts'
 import { EXAMPLE, exampleCopy, T7_FASTA } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { runCli, serveCli } from '../support/run-cli.ts'
+import { socketPath } from '../support/socket-path.ts'
 
 const CONFIG = `${EXAMPLE}/genome_config.yaml`
 
@@ -97,17 +101,17 @@ t.test('a server starts from the environment, answers, reloads and stops', async
     ((await (await fetch(`${served.url}/v3/genomes/list`)).json()) as string[]).length
   t.equal(await genomes(), 2)
   const text = await readFile(config, 'utf8')
-  await writeFile(config, 'genomes: [')
+  await replaceFile(config, 'genomes: [')
   await served.logged(/the changed config is broken; the old catalogue stays/)
   t.equal(await genomes(), 2)
   t.match(await (await fetch(`${served.url}/readyz`)).json(), {
     catalogue: { reload_failed: true },
   })
-  await writeFile(config, `${text.slice(0, text.indexOf('  bcb56'))}\n`)
+  await replaceFile(config, `${text.slice(0, text.indexOf('  bcb56'))}\n`)
   while ((await genomes()) !== 1) await wait(20)
-  await writeFile(config, 'genomes: {}\n')
+  await replaceFile(config, 'genomes: {}\n')
   await served.logged(/nothing archived yet: run/)
-  await writeFile(config, text.replace('- t7\n', '- docs\n'))
+  await replaceFile(config, text.replace('- t7\n', '- docs\n'))
   served.child.kill('SIGHUP')
   await served.logged(/genome 'docs' has a reserved name/)
   t.equal(await served.stop(), 0)
@@ -162,7 +166,7 @@ t.test('an archive that is replaced while the server runs is hashed anew', async
   while (await checking()) await wait(50)
   const archive = `${served.url}/v3/assets/archive/${T7}/fasta`
   t.equal((await fetch(archive)).status, 200)
-  await writeFile(join(folder, T7_FASTA), 'replaced')
+  await replaceFile(join(folder, T7_FASTA), 'replaced')
   while ((await fetch(archive)).status !== 503) await wait(50)
   t.match(await served.logged(/an archive is damaged/), { problem: 'damaged', file: T7_FASTA })
 })
@@ -189,14 +193,14 @@ t.test('a damaged archive is named in the log', async t => {
 
 t.test('a unix socket is listened on, a bad one is told', async t => {
   const folder = t.testdir({})
-  const socketPath = join(folder, 's')
+  const path = await socketPath(t)
   const served = await serveCli(t, [
     '-c',
     CONFIG,
     '--archive-folder',
     EXAMPLE,
     '--socket',
-    socketPath,
+    path,
     '--state-folder',
     join(folder, 'state'),
     '--public-url',
@@ -205,7 +209,7 @@ t.test('a unix socket is listened on, a bad one is told', async t => {
   ])
   t.match(served.url, /s$/)
   const status = await new Promise(done => {
-    request({ socketPath, path: '/healthz' }, response => {
+    request({ socketPath: path, path: '/healthz' }, response => {
       response.resume()
       done(response.statusCode)
     }).end()
@@ -222,6 +226,18 @@ t.test('a unix socket is listened on, a bad one is told', async t => {
     join(folder, 'no/s'),
   ])
   t.match(run, { code: 1 })
+})
+
+t.test('a client that reads nothing holds up a stop for as long as others may read', async t => {
+  const { config } = await sizedArchives(t.testdir({}), { large: 1_500_000 })
+  const path = await socketPath(t)
+  const served = await serveCli(t, ['-c', config, '--socket', path])
+  const client = connect(path)
+  client.write(getText('/t7/assets/large/archive'))
+  await once(client, 'data')
+  client.pause()
+  t.teardown(() => client.destroy())
+  t.equal(await served.stop(), 1, 'cut, and told')
 })
 
 t.test("the peer's name and port go on working", async t => {

@@ -1,8 +1,7 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { get as httpGet } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { NO_RIGHTS, Rights } from '../../src/domain/rights.ts'
 import { AuditTrail } from '../../src/http/access/audit-trail.ts'
 import { CredentialGate } from '../../src/http/access/credential-gate.ts'
@@ -13,14 +12,8 @@ import { makeToken } from '../../src/state/token-secret.ts'
 import { basic, bearer, controlledApp } from '../support/controlled-app.ts'
 import { PANEL, PANEL_TAG } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { socketPath } from '../support/socket-path.ts'
 import { startApp } from '../support/start-app.ts'
-
-/** Paths of sockets have to be short. */
-async function socketPath(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'refdepot-'))
-  t.teardown(() => rm(folder, { recursive: true }))
-  return join(folder, 's')
-}
 
 const HIDDEN = `/t7/assets/${PANEL}`
 

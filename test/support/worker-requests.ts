@@ -52,11 +52,22 @@ export function md5Of(bytes: Buffer): string {
 
 /** Processes that a process has started, and that live. */
 export async function childrenOf(pid: number): Promise<number[]> {
-  const children: number[] = []
-  for (const name of await readdir('/proc')) {
+  const living = await livingProcesses(await readdir('/proc'))
+  return living.filter(({ parent }) => parent === pid).map(process => process.pid)
+}
+
+/** Those of some processes that live. */
+export async function runningOf(pids: readonly number[]): Promise<number[]> {
+  return (await livingProcesses(pids.map(String))).map(({ pid }) => pid)
+}
+
+/** One that has ended may stay in the table for ever, where nobody asks for its end. */
+async function livingProcesses(names: readonly string[]) {
+  const living: { pid: number; parent: number }[] = []
+  for (const name of names) {
     const status = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-    const [state, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ')
-    if (state !== 'Z' && Number(parent) === pid) children.push(Number(name))
+    const [state = '', parent] = status.slice(status.lastIndexOf(')') + 2).split(' ')
+    if (!['', 'Z', 'X'].includes(state)) living.push({ pid: Number(name), parent: Number(parent) })
   }
-  return children
+  return living
 }
