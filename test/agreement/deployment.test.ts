@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
+import { GRACE_MS } from '../../src/cli/stopped.ts'
 import { resolveSettings } from '../../src/config/settings.ts'
 import { freePort } from '../support/free-port.ts'
 import { COMPOSE_FILE, type ComposeService, readCompose } from '../support/peers/compose-file.ts'
@@ -226,9 +227,7 @@ t.test(
     const routes = JSON.parse(await readFile('openapi/openapi.json', 'utf8')).paths
     for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
       t.ok(routes[container[probe].httpGet.path], probe)
-    const [, grace = ''] =
-      /GRACE_MS = ([\d_]+)/.exec(await readFile('src/cli/serve.ts', 'utf8')) ?? []
-    const needed = container.lifecycle.preStop.sleep.seconds + Number(grace.replace('_', '')) / 1000
+    const needed = container.lifecycle.preStop.sleep.seconds + GRACE_MS / 1000
     t.ok(template.spec.terminationGracePeriodSeconds > needed, `${needed} s are needed`)
     t.match(strategy.rollingUpdate, { maxUnavailable: 0 })
     for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy']) {
