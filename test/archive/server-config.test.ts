@@ -2,8 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { stateOfFiles, watchState } from '../../src/archive/config-watch.ts'
 import { Depot } from '../../src/archive/depot.ts'
@@ -78,33 +79,32 @@ t.test('the reload that was asked for last counts', async t => {
   await rm(policy)
   execFileSync('mkfifo', [policy])
   const first = depot.reload()
-  await new Promise(done => setTimeout(done, 50))
   const second = depot.reload()
   const pipe = createWriteStream(policy)
+  // A pipe opens when somebody reads it: from now on the path belongs to the second one.
+  await once(pipe, 'open')
+  await writeFile(`${policy}.new`, 'default: controlled\n')
+  await rename(`${policy}.new`, policy)
   pipe.end('default: open\n')
-  await once(pipe, 'close')
-  await first
-  await rm(policy)
-  await writeFile(policy, 'default: controlled\n')
-  // The second one may have begun to read the pipe already.
-  await Promise.race([second, new Promise(done => setTimeout(done, 300))])
-  await copyFile(policy, `${policy}.copy`)
-  await depot.reload()
+  t.notOk((await first).access.size > 4)
+  await second
   t.ok(depot.current.access.size > 4)
 })
 
 t.test('a file that has changed since it was read is noticed at the first look', async t => {
   const file = join(t.testdir({ 'a.yaml': 'x' }), 'a.yaml')
-  const noticed = await new Promise<boolean>(done => {
-    const stop = watchState(
-      () => stateOfFiles([file]),
-      () => done(true),
-      20,
-      Date.now() - 60_000,
-    )
-    t.teardown(stop)
-    setTimeout(() => done(false), 2000).unref()
-  })
+  let noticed = false
+  const stop = watchState(
+    () => stateOfFiles([file]),
+    () => {
+      noticed = true
+    },
+    20,
+    Date.now() - 60_000,
+  )
+  t.teardown(stop)
+  const until = Date.now() + 20_000
+  while (!noticed && Date.now() < until) await wait(10)
   t.ok(noticed)
 })
 
@@ -122,7 +122,10 @@ t.test('a look that fails is no change', async t => {
     },
     5,
   )
-  await new Promise(done => setTimeout(done, 200))
-  stop()
+  t.teardown(stop)
+  const until = Date.now() + 20_000
+  while (changes === 0 && Date.now() < until) await wait(5)
+  await wait(50)
   t.equal(changes, 1)
+  t.same(looks, [], 'all of them were seen')
 })
