@@ -1,7 +1,9 @@
 /** Answers that are given again without the framework: the same in every header, and for nobody and nothing else. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -29,6 +31,19 @@ function generalWay(t: Test): { count: number } {
   subscribe('tracing:fastify.request.handler:start', note)
   t.teardown(() => unsubscribe('tracing:fastify.request.handler:start', note))
   return seen
+}
+
+/**
+ * Lets no time pass for what is kept: a small archive is kept for a second, and a busy machine takes longer for a few requests.
+ *
+ * @returns a function that lets it go on
+ */
+function stoppedClock(t: Test): () => void {
+  const now = performance.now()
+  performance.now = () => now
+  const goOn = () => void Reflect.deleteProperty(performance, 'now')
+  t.teardown(goOn)
+  return goOn
 }
 
 /** A client that keeps one connection and sends no header by itself but Host and Connection. */
@@ -61,6 +76,7 @@ async function quietApp(t: Test, access: Parameters<typeof countingApp>[2] = {})
 t.test('an answer that is given again is the same in every header', async t => {
   const { ask, general, folder } = await quietApp(t)
   const bytes = await readFile(join(folder, T7, 'small__default.tgz'))
+  stoppedClock(t)
   for (const path of [archiveOf('small'), attributesOf('small')]) {
     general.count = 0
     const first = await ask(path)
@@ -148,8 +164,10 @@ t.test('a file that was replaced, and another catalogue, are noticed', async t =
 
 t.test('what is given again is counted as what is not', async t => {
   const { url, ask, general } = await quietApp(t)
+  const goOn = stoppedClock(t)
   for (let i = 0; i < 5; i += 1) await ask(archiveOf('small'))
-  t.ok(general.count <= 2, `${general.count} by the general way`)
+  t.equal(general.count, 1, 'by the general way')
+  goOn()
   t.same(await settledNumbers(url, 'small', 5), { downloads: 5, bytes: 5 * SIZES.small })
   const headers = { 'User-Agent': 'Python-urllib/3.11' }
   for (let i = 0; i < 4; i += 1) await ask(archiveOf('other'), { headers })
@@ -157,15 +175,20 @@ t.test('what is given again is counted as what is not', async t => {
 })
 
 t.test('what a client throws away is not counted', async t => {
-  const { url, ask, general } = await quietApp(t, { settleMs: 3000 })
+  const { app, url, ask, general } = await quietApp(t, { settleMs: 3000 })
+  const goOn = stoppedClock(t)
   await ask(archiveOf('small'))
   // The same client asks on: that one has arrived.
   await ask(archiveOf('small'))
   general.count = 0
+  const connected = once(app.server, 'connection') as Promise<[Socket]>
   const dropped = await rawClient(url, getText(archiveOf('small')))
-  await wait(200)
+  const [socket] = await connected
+  while (socket.bytesWritten < SIZES.small || socket.writableLength > 0) await wait(10)
+  const ended = new Promise(done => socket.once('close', done))
   dropped.socket.resetAndDestroy()
-  await wait(200)
+  await ended
+  goOn()
   t.equal(general.count, 0)
   const { downloads, bytes } = await settledNumbers(url, 'small', 2, 3000)
   t.same([downloads, bytes], [2, 3 * SIZES.small])
@@ -180,6 +203,7 @@ t.test('with budgets every request is asked about', async t => {
 
 t.test('requests that are logged go the general way', async t => {
   const { app, ask, general, log } = await quietApp(t)
+  stoppedClock(t)
   await ask(archiveOf('small'))
   app.log.level = 'info'
   general.count = 0
@@ -192,18 +216,26 @@ t.test('requests that are logged go the general way', async t => {
 })
 
 t.test('a server that stops says with its answers that the connection ends', async t => {
-  const { app, listen } = await controlledApp(t)
-  app.log.level = 'warn'
+  let begin = () => {}
+  const begun = new Promise<void>(done => {
+    begin = done
+  })
   let stop = () => {}
   const asked = new Promise<void>(done => {
     stop = done
   })
-  app.addHook('preClose', () => asked)
+  // Connections without work are closed when this is over, and no earlier.
+  const beforeStop = () => {
+    begin()
+    return asked
+  }
+  const { app, listen } = await controlledApp(t, { beforeStop })
+  app.log.level = 'warn'
   const ask = client(t, await listen())
   await ask(`/v3/assets/attrs/${T7}/fasta`)
   t.not((await ask(`/v3/assets/attrs/${T7}/fasta`)).headers.connection, 'close')
   const closed = app.close()
-  await wait(50)
+  await begun
   t.equal((await ask(`/v3/assets/attrs/${T7}/fasta`)).headers.connection, 'close')
   stop()
   await closed

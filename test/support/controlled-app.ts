@@ -1,17 +1,16 @@
 /** The app over a folder with controlled assets, with tokens of every kind. */
 import type { InjectOptions } from 'fastify'
 import type { Test } from 'tap'
-import type { AccessOptions } from '../../src/http/access/access-control.ts'
 import type { AppSettings } from '../../src/http/app-settings.ts'
 import { LazyState } from '../../src/state/lazy-state.ts'
 import { type Callers, makeCallers } from './callers.ts'
 import { controlledFolder } from './controlled-folder.ts'
-import { startApp } from './start-app.ts'
+import { type StartOptions, startApp } from './start-app.ts'
 
 /** Starts the app. */
 export async function controlledApp(
   t: Test,
-  access: Partial<AccessOptions> = {},
+  access: StartOptions = {},
   settings: Partial<AppSettings> = {},
 ) {
   const folder = await controlledFolder(t)

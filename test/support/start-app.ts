@@ -25,12 +25,15 @@ export interface StartedApp {
   listen(): Promise<string>
 }
 
+/** How the app is put together, beside its settings. */
+export type StartOptions = Partial<AccessOptions> & Pick<AppParts, 'onRoute' | 'beforeStop'>
+
 /** Starts the app; without a source it serves the example folder, without `access` there is no state. */
 export async function startApp(
   t: Test,
   source: Partial<DepotSource> = {},
   settings: Partial<AppSettings> = {},
-  access: Partial<AccessOptions> & Pick<AppParts, 'onRoute'> = {},
+  access: StartOptions = {},
 ): Promise<StartedApp> {
   const depot = await Depot.open({
     config: `${EXAMPLE}/genome_config.yaml`,
@@ -53,6 +56,7 @@ export async function startApp(
     depot,
     access: control,
     ...(access.onRoute && { onRoute: access.onRoute }),
+    ...(access.beforeStop && { beforeStop: access.beforeStop }),
     logger: pino({ level: 'info' }, sink),
     settings: {
       version: '0.0.0-test',
