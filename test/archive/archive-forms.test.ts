@@ -25,6 +25,7 @@ import type { ByteRange, StoredObject } from '../../src/storage/store.ts'
 import { annotation, noise, plainFasta } from '../support/content-shapes.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { type GenomeSpec, genomeFolder, USUAL } from '../support/genome-folder.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 // Random ranges of every file and view; `npm run test:long` takes the full count, everything else a tenth.
 const RANGES = process.env.REFDEPOT_TEST_FULL === '1' ? 1000 : 100
@@ -112,7 +113,7 @@ async function checkRanges(t: Test, blob: Blob, bytes: Buffer, name: string): Pr
       if (!got.equals(bytes.subarray(range.start, range.end)))
         throw new Error(`${name} ${range.start}-${range.end}`)
     }),
-    { numRuns: RANGES },
+    { numRuns: RANGES, seed: propertySeed(t) },
   )
   t.pass(`${RANGES} ranges of ${name}`)
 }

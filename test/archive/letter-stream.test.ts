@@ -6,6 +6,7 @@ import t from 'tap'
 import { BLOCK_PLAIN } from '../../src/archive/block-gzip.ts'
 import { inflateLetters } from '../../src/archive/letter-stream.ts'
 import { annotation, noise, plainFasta } from '../support/content-shapes.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 const huffman = (plain: Uint8Array, memLevel = 9) =>
   deflateRawSync(plain, { strategy: constants.Z_HUFFMAN_ONLY, level: 6, memLevel })
@@ -56,7 +57,7 @@ t.test('any letters, as often as they like', async t => {
         throw new Error('declined')
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 300, seed: propertySeed(t) },
   )
   t.pass()
 })
@@ -118,13 +119,13 @@ t.test('broken streams end, and never as what they were', async t => {
       if (got !== undefined && wanted !== undefined && !got.equals(wanted))
         throw new Error('differs')
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, seed: propertySeed(t) },
   )
   t.equal(inflated(Uint8Array.of(5, 0, 0, 0, 0, 0, 0), 1000), undefined, 'a code without codes')
   const random = fc.uint8Array({ minLength: 3, maxLength: 400 })
   await fc.assert(
     fc.property(random, bytes => void inflated(Uint8Array.of(5, ...bytes), 1000)),
-    { numRuns: 1000 },
+    { numRuns: 1000, seed: propertySeed(t) },
   )
   t.pass()
 })

@@ -6,6 +6,7 @@ import { readYaml } from '../../src/config/read-yaml.ts'
 import { formatGenomeConfig } from '../../src/config/write-genome-config.ts'
 import { jsYaml } from '../../src/config/yaml-libraries.ts'
 import { GENERATED_CONFIG } from '../support/generated-configs.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 t.test('comments, unknown keys and the form of other values stay', async t => {
   const text = `# ours
@@ -218,6 +219,6 @@ t.test('whatever a config looks like, only what is named changes', async t => {
         t.same(readYaml(changedGenomes(text, changes), 'config'), expected)
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 500, seed: propertySeed(t) },
   )
 })

@@ -13,6 +13,7 @@ import { parsePathPattern } from '../../src/domain/path-pattern.ts'
 import { NO_RIGHTS, parseScope, Rights } from '../../src/domain/rights.ts'
 import { visibleTo } from '../../src/domain/visible-catalogue.ts'
 import { aGenome, anAsset, aTag, LAMBDA, T7 } from '../support/genome-fixtures.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 /** Marks by `genome`, `genome/asset` or `genome/asset:tag`, the genome by its first alias. */
 function marks(by: Record<string, Partial<AccessMark>>): AccessMarks {
@@ -301,7 +302,7 @@ t.test('patterns', async t => {
         expression.test(text)
       )
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, seed: propertySeed(t) },
   )
 })
 

@@ -9,6 +9,7 @@ import {
   mergeParts,
   progressKey,
 } from '../../src/domain/download-progress.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 const SIZE = 100
 
@@ -71,6 +72,7 @@ t.test('intervals are merged as the bytes that they name', async t => {
       const size = Math.max(1, ...bytes) + 1
       t.equal(coversAll(merged, size), bytes.size === size)
     }),
+    { seed: propertySeed(t) },
   )
 })
 
@@ -104,6 +106,7 @@ t.test('segments are one download, in whatever order and however they overlap', 
       t.equal(counted([part({}, pieces[0] as Interval)], known), 1)
       t.equal(known.size, 0, 'and it starts anew')
     }),
+    { seed: propertySeed(t) },
   )
   t.equal(counted([part({}, [0, 60]), part({}, [40, 99]), part({}, [50, 100])]), 1)
   t.equal(counted([part({}, [0, 99]), part({}, [0, 99])]), 0)

@@ -6,6 +6,7 @@ import { NAME_LIMIT } from '../../src/genomics/fasta-header.ts'
 import { FastaScan } from '../../src/genomics/fasta-scan.ts'
 import { LineLayout } from '../../src/genomics/line-layout.ts'
 import { sequenceCollectionDigest } from '../../src/genomics/sequence-collection.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 const scan = (text: string | Buffer, pieces: readonly number[] = []) => {
   const bytes = Buffer.from(text)
@@ -205,7 +206,7 @@ t.test('where the pieces end changes nothing', async t => {
       t.strictSame(scan(fasta, pieces), whole)
       t.strictSame(scan(fasta, Array(Buffer.byteLength(fasta)).fill(1)), whole)
     }),
-    { numRuns: 300 },
+    { numRuns: 300, seed: propertySeed(t) },
   )
 })
 

@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { GenomeDigest } from '../../src/genomics/genome-digest.ts'
+import { randomNumbers } from '../support/content-shapes.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 function digestOf(text: Buffer | string, piece = Number.POSITIVE_INFINITY): string {
   const bytes = Buffer.from(text)
@@ -55,13 +57,10 @@ t.test('digests that refgenie has computed', async t => {
 
 t.test('any text in any pieces', async t => {
   const letters = ['>', '\n', '\r', '\r\n', 'A', 'c', ' ', 'ü', 'x>y', '\n>']
+  const below = randomNumbers(propertySeed(t))
   for (let i = 0; i < 2000; i += 1) {
-    const length = Math.floor(Math.random() * 30)
-    const text = Array.from(
-      { length },
-      () => letters[Math.floor(Math.random() * letters.length)],
-    ).join('')
-    const piece = 1 + Math.floor(Math.random() * 5)
+    const text = Array.from({ length: below(30) }, () => letters[below(letters.length)]).join('')
+    const piece = 1 + below(5)
     if (digestOf(text, piece) !== plainly(text)) t.fail(JSON.stringify({ text, piece }))
   }
 })

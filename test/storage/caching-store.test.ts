@@ -8,6 +8,8 @@ import { CacheFolder } from '../../src/storage/cache-folder.ts'
 import { type CacheRules, CachingStore } from '../../src/storage/caching-store.ts'
 import { memoryObject } from '../../src/storage/memory-object.ts'
 import type { Identity, Store, StoredObject } from '../../src/storage/store.ts'
+import { randomNumbers } from '../support/content-shapes.ts'
+import { propertySeed } from '../support/property-seed.ts'
 
 const PIECE = 1000
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
@@ -101,9 +103,10 @@ t.test('each piece is fetched once, for all who want it', async t => {
   t.equal(new Set(fetched).size, 8)
   t.equal(cache.bytes, 7500)
   origin.reads.length = 0
+  const below = randomNumbers(propertySeed(t))
   for (let i = 0; i < 300; i += 1) {
-    const start = Math.floor(Math.random() * 7500)
-    const end = start + Math.floor(Math.random() * (7501 - start))
+    const start = below(7500)
+    const end = start + below(7501 - start)
     const object = (await store.open('p/x')) as StoredObject
     const bytes = await object.bytes({ start, end })
     await object.close()
@@ -166,7 +169,9 @@ t.test('what can be compared as a whole only is compared before the first byte',
     { code: 'storage-failed', message: /does not match its digest/ },
   )
   t.same(chunks, [])
-  t.same(await readdir(folder), [])
+  // What is known of the object is written down meanwhile.
+  const bytes = (await readdir(folder)).filter(name => !/^[0-9a-f]{40}\.json(?:\.|$)/.test(name))
+  t.same(bytes, [])
   origin.spoil = bytes => bytes
   origin.reads.length = 0
   const all = await Promise.all([
