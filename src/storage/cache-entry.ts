@@ -51,6 +51,8 @@ export class CacheEntry {
   /** What is known of an object is written down even before it has a piece. */
   #isDirty: boolean
   #unflushed = 0
+  /** One at a time: a slower one must not put an older state in the place of a newer one. */
+  #flushing: Promise<void> = Promise.resolve()
   #touchedAt = 0
 
   /** @param id - name of its files in the folder */
@@ -126,14 +128,21 @@ export class CacheEntry {
     this.#isDirty = true
   }
 
-  /** Flushes what was written and says so on disk. */
-  async flush(): Promise<void> {
+  /** Flushes what was written and says so on disk; what another call does of it is waited for. */
+  flush(): Promise<void> {
+    const flushed = this.#flushing.then(() => this.#flush())
+    this.#flushing = flushed.catch(() => {})
+    return flushed
+  }
+
+  async #flush(): Promise<void> {
     if (!this.#isDirty || this.isGone) return
     this.#isDirty = false
     this.#unflushed = 0
+    // What is written from now on may be on disk or not.
+    const present = Buffer.from(this.#present).toString('base64')
     await (await this.#handle)?.datasync()
     const { key, size, modifiedMs, inode, pieceSize } = this.shape
-    const present = Buffer.from(this.#present).toString('base64')
     const data = this.#data
     const facts: EntryFacts = { format: 1, key, size, modifiedMs, inode, pieceSize, data, present }
     await replaceFile(this.#path(`${this.#id}.json`), JSON.stringify(facts))
@@ -161,6 +170,8 @@ export class CacheEntry {
   /** Removes its files; whoever has them open reads on. */
   async remove(): Promise<void> {
     this.isGone = true
+    // It would bring the name back.
+    await this.#flushing
     await rm(this.#path(`${this.#id}.json`), { force: true })
     await rm(this.#path(this.#data), { force: true })
   }

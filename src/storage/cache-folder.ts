@@ -17,6 +17,8 @@ export class CacheFolder {
   readonly budget: number
   /** In the order of their last use. */
   readonly #entries = new Map<string, CacheEntry>()
+  /** Bytes that were let in and are not here yet. */
+  #promised = 0
 
   private constructor(path: string, budget: number) {
     this.path = path
@@ -37,7 +39,7 @@ export class CacheFolder {
     } catch (error) {
       throw new StorageWriteFailed(folder.path, error)
     }
-    await folder.makeRoom(0)
+    await folder.withRoom(0, async () => {})
     return folder
   }
 
@@ -69,23 +71,48 @@ export class CacheFolder {
 
   /** Forgets an object. */
   async drop(entry: CacheEntry): Promise<void> {
-    if (this.#entries.get(entry.shape.key) === entry) this.#entries.delete(entry.shape.key)
+    this.#forget(entry)
     await entry.remove()
   }
 
   /**
-   * Removes what was not used for longest until so many bytes fit; false when they do not, because everything is in use or they are too many.
+   * Brings so many bytes here, in the place of what was not used for longest. Until `bring` is over, the room for them is nobody else's.
+   * Throws as `bring`, and errors of the file system.
+   *
+   * @returns false when there is no room, because too much is in use or on its way: nothing is removed and `bring` does not run
    */
-  async makeRoom(bytes: number, besides?: CacheEntry): Promise<boolean> {
-    if (bytes > this.budget) return false
-    let held = this.bytes
-    for (const entry of [...this.#entries.values()]) {
-      if (held + bytes <= this.budget) return true
-      if (entry.users > 0 || entry === besides) continue
-      held -= entry.bytes
-      await this.drop(entry)
+  async withRoom(bytes: number, bring: () => Promise<void>): Promise<boolean> {
+    const oldest = this.#oldestUntil(this.budget - this.#promised - bytes)
+    if (oldest === undefined) return false
+    // Without a pause since the look: two that ask at once must not get the same room.
+    this.#promised += bytes
+    for (const entry of oldest) this.#forget(entry)
+    try {
+      for (const entry of oldest) await entry.remove()
+      await bring()
+      return true
+    } finally {
+      this.#promised -= bytes
     }
-    return held + bytes <= this.budget
+  }
+
+  /** What must go until no more than so many bytes are here; undefined when that cannot be, because they are in use. */
+  #oldestUntil(bytes: number): CacheEntry[] | undefined {
+    const oldest: CacheEntry[] = []
+    let held = this.bytes
+    for (const entry of this.#entries.values()) {
+      if (held <= bytes) break
+      if (entry.users > 0) continue
+      held -= entry.bytes
+      oldest.push(entry)
+    }
+    return held <= bytes ? oldest : undefined
+  }
+
+  /** Nobody finds it any more, and nothing of it is written down. */
+  #forget(entry: CacheEntry): void {
+    if (this.#entries.get(entry.shape.key) === entry) this.#entries.delete(entry.shape.key)
+    entry.isGone = true
   }
 
   /** A name in the folder for something that is being fetched. */

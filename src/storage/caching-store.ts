@@ -200,25 +200,35 @@ export class CachingStore implements Store {
   }
 
   async #keep(entry: CacheEntry, piece: number, content: Buffer): Promise<void> {
-    if (entry.isGone || !(await this.#folder.makeRoom(content.length, entry))) return
+    if (entry.isGone) return
+    const write = () => entry.write(piece, content)
+    const room = () => this.#folder.withRoom(content.length, write)
+    await this.#inUse(entry, room).catch(this.#onProblem)
+  }
+
+  /** Does something with an entry that must not make room for others meanwhile. */
+  async #inUse<T>(entry: CacheEntry, work: () => Promise<T>): Promise<T> {
     entry.users += 1
     try {
-      await entry.write(piece, content)
-    } catch (error) {
-      this.#onProblem(error)
+      return await work()
     } finally {
       entry.users -= 1
       await entry.rest().catch(this.#onProblem)
     }
   }
 
-  /** Fetches an object into a file, compares it, and takes it over. */
   async #fetchWhole(entry: CacheEntry, proof: Proof): Promise<undefined> {
     const { key, size } = entry.shape
-    if (!(await this.#folder.makeRoom(size, entry))) {
+    const take = () => this.#takeWhole(entry, proof)
+    if (!(await this.#inUse(entry, () => this.#folder.withRoom(size, take)))) {
       const reason = `its ${size} bytes can be compared as a whole only, and do not fit the cache; give it more room`
       throw new StorageFailed(key, new Error(reason))
     }
+  }
+
+  /** Fetches an object into a file, compares it, and takes it over. */
+  async #takeWhole(entry: CacheEntry, proof: Proof): Promise<void> {
+    const { key, size } = entry.shape
     const path = this.#folder.partOf(entry)
     try {
       const object = await this.#opened(entry)
@@ -231,7 +241,6 @@ export class CachingStore implements Store {
         throw new StorageFailed(key, new Error('what the origin has does not match its digest'))
       }
       await entry.adopt(path)
-      await entry.flush()
     } finally {
       await rm(path, { force: true })
     }

@@ -213,6 +213,16 @@ t.test('the budget holds, and what was not used for longest goes', async t => {
   t.ok(cache.bytes <= 10_000)
 })
 
+t.test('what is let in and not written yet has its room', async t => {
+  const { origin, store, cache } = await cached(t, 2500)
+  for (let i = 0; i < 8; i += 1) origin.objects.set(`p/${i}`, randomBytes(PIECE))
+  const keys = [...origin.objects.keys()]
+  const read1 = async (key: string) =>
+    t.ok((await read(store, key)).equals(origin.objects.get(key) as Buffer))
+  await Promise.all(keys.map(read1))
+  t.equal(cache.bytes, 2000, 'two of those that came at once')
+})
+
 t.test('a new start knows what is here; the origin may be away', async t => {
   const { origin, store, start, folder } = await cached(t)
   const content = randomBytes(5500)
@@ -320,6 +330,8 @@ t.test('a folder that is cleared or cut under the server', async t => {
   await writeFile(join(folder, whole), (await readFile(join(folder, whole))).subarray(0, 10))
   await t.rejects(read(store, 'p/x'), { message: /its cached file is gone/ })
   t.ok((await read(store, 'p/x')).equals(content))
+  // Nothing is written into the folder while it is removed.
+  await store.close()
   await rm(folder, { recursive: true })
   origin.objects.set('p/y', content)
   t.ok((await read(store, 'p/y')).equals(content), 'served, though it cannot be kept')
