@@ -1,6 +1,9 @@
 /** Notices that a config file has changed. */
 import { stat } from 'node:fs/promises'
 
+// A kernel stamps files with the time of its last tick.
+const TICK_MS = 10
+
 /** What something that is watched looks like. */
 export interface SourceState {
   /** Differs when anything has changed. */
@@ -18,7 +21,7 @@ export interface SourceState {
  *
  * @param state - asked anew at each look, since a reload may read other files; a look that fails is no change
  * @param everyMs - milliseconds between two looks
- * @param readSince - when the files were read first (ms since 1970): what is newer has changed already
+ * @param readSince - when the files were read first (ms since 1970): what is newer, or may be, has changed already
  * @returns a function that stops the watching
  */
 export function watchState(
@@ -37,7 +40,7 @@ export function watchState(
     looking = false
     if (seen === undefined) return
     const { text: now, newest } = seen
-    if (settled === undefined) settled = newest > readSince ? '' : now
+    if (settled === undefined) settled = mayBeAfter(newest, readSince) ? '' : now
     if (now !== settled && now === last) {
       settled = now
       changed()
@@ -48,6 +51,11 @@ export function watchState(
   timer.unref()
   void look()
   return () => clearInterval(timer)
+}
+
+/** True when something of this time may have happened after another time. Some file systems keep whole seconds: the time of the begin of one says nothing of when in it. */
+function mayBeAfter(time: number, since: number): boolean {
+  return time + (time % 1000 === 0 ? 1000 : TICK_MS) > since
 }
 
 /** The state of files: sizes, times and inodes. */

@@ -45,6 +45,8 @@ export interface Generation {
   readonly foreign: ForeignFiles
   /** Absolute path of the config that is served. */
   readonly configFile: string
+  /** State of the pointer to what is published, from before it was read; undefined for an archive folder. */
+  readonly pointer: string | undefined
   /** Absolute paths of the configs and the policy it was read from. */
   readonly files: readonly string[]
   readonly archiveFolder: string
@@ -83,6 +85,8 @@ export interface DepotSource {
 async function loadGeneration(source: DepotSource, previous?: Generation): Promise<Generation> {
   const loadedAt = new Date()
   const store = await storeOf(source, previous)
+  // One that cannot be told differs from the next one that can: then all is read once more.
+  const pointer = store && (await pointerState(store.store).catch(() => ''))
   const found = await (store === undefined
     ? findPublished(source, previous?.configFile)
     : findInStore(store, source.mayBeEmpty))
@@ -102,6 +106,7 @@ async function loadGeneration(source: DepotSource, previous?: Generation): Promi
     folder: new ArchiveFolder(parts),
     ...parts,
     configFile: config.file,
+    pointer,
     files: policy === undefined ? found.files : [...found.files, policy.file],
     archiveFolder,
     notes: [
@@ -152,6 +157,12 @@ async function storeOf(
   if (place === undefined) return undefined
   const at = { place, allowedRoots, ...(cache && { cache }) }
   return { place, store: previous?.store ?? (await openPublished(at)) }
+}
+
+/** Differs when something else is published. Throws StorageFailed. */
+async function pointerState(store: Store): Promise<string> {
+  const pointer = await store.identify(CURRENT_KEY)
+  return `${pointer?.inode} ${pointer?.modifiedMs}`
 }
 
 async function findInStore(
@@ -220,16 +231,15 @@ export class Depot {
    * @throws StorageFailed when a store cannot be asked
    */
   async sourceState(): Promise<SourceState> {
-    const { files, store, releaseFiles } = this.#current
+    const { files, store, releaseFiles, pointer: read } = this.#current
     const state = await stateOfFiles(files)
     const listing = await releaseListing(store).catch(() => releaseFiles.listing)
-    const newest = listing === releaseFiles.listing ? state.newest : Number.POSITIVE_INFINITY
-    const text = `${state.text} ${listing}`
-    if (this.#source.store === undefined) return { text, newest }
-    const pointer = await store.identify(CURRENT_KEY)
+    const pointer = this.#source.store === undefined ? undefined : await pointerState(store)
+    // Times of a store are those of its clock, in whole seconds: what was read is compared instead.
+    const isRead = listing === releaseFiles.listing && pointer === read
     return {
-      text: `${text} ${pointer?.inode} ${pointer?.modifiedMs}`,
-      newest: Math.max(newest, pointer?.modifiedMs ?? 0),
+      text: `${state.text} ${listing} ${pointer}`,
+      newest: isRead ? state.newest : Number.POSITIVE_INFINITY,
     }
   }
 

@@ -1,9 +1,10 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { stateOfFiles, watchState } from '../../src/archive/config-watch.ts'
 import { Depot } from '../../src/archive/depot.ts'
+import { currentText } from '../../src/archive/published.ts'
 import { findServerConfig } from '../../src/archive/server-config.ts'
 import { exampleCopy } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
@@ -147,6 +148,35 @@ t.test('a change of a watched file is told once it has come to rest', async t =>
   await until(3)
   await mkdir(file)
   await until(4)
+})
+
+t.test('what is published between the reading and the first look is noticed', async t => {
+  const place = t.testdir({
+    'current.json': currentText(1, 0),
+    generations: { '000001.yaml': 'genomes: {}\n', '000002.yaml': 'genomes: {}\n' },
+  })
+  const pointer = join(place, 'current.json')
+  const depot = await Depot.open({ store: place })
+  t.teardown(() => depot.close())
+  const readAt = depot.current.loadedAt.getTime()
+  t.ok((await depot.sourceState()).newest < readAt)
+  await writeFile(`${pointer}.new`, currentText(2, 1))
+  // The clock of a store is another one, and a mirror has no time of it at all.
+  await utimes(`${pointer}.new`, 1, 1)
+  await rename(`${pointer}.new`, pointer)
+  let isNoticed = false
+  const notice = () => {
+    isNoticed = true
+  }
+  t.teardown(watchState(() => depot.sourceState(), notice, 20, readAt))
+  for (let i = 0; i < 1000 && !isNoticed; i += 1) await wait(20)
+  t.ok(isNoticed)
+  await depot.reload()
+  t.equal(depot.current.configFile, join(place, 'generations/000002.yaml'))
+  t.ok((await depot.sourceState()).newest < readAt)
+  await rm(pointer)
+  await symlink('/etc/hostname', pointer)
+  await t.rejects(depot.reload(), { code: 'outside-root' }, 'a pointer that nobody can read')
 })
 
 t.test('a look that takes long is not started twice, and stopping ends the watch', async t => {

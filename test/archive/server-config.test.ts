@@ -108,6 +108,31 @@ t.test('a file that has changed since it was read is noticed at the first look',
   t.ok(noticed)
 })
 
+t.test('times that are cut to seconds or ticks say nothing of what came within one', async t => {
+  const SECOND = 1_700_000_000_000
+  /** Whether something of a time counts as changed since it was read, when it stays as it is. */
+  const isNoticed = async (newest: number, readSince: number) => {
+    let looks = 0
+    let changes = 0
+    const state = async () => {
+      looks += 1
+      return { text: 'the same', newest }
+    }
+    const count = () => {
+      changes += 1
+    }
+    const stop = watchState(state, count, 1, readSince)
+    t.teardown(stop)
+    while (looks < 5) await wait(1)
+    stop()
+    return changes === 1
+  }
+  t.ok(await isNoticed(SECOND, SECOND + 400), 'written in the second in which it was read')
+  t.notOk(await isNoticed(SECOND, SECOND + 1000))
+  t.notOk(await isNoticed(SECOND + 1, SECOND + 400), 'no whole second')
+  t.ok(await isNoticed(SECOND + 396.5, SECOND + 400), 'the tick of a kernel')
+})
+
 t.test('a look that fails is no change', async t => {
   const looks = ['one', 'down', 'one', 'down', 'two', 'two']
   let changes = 0
