@@ -11,6 +11,7 @@ import { mangled } from '../support/mangled.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const BED = 'chr1\t10\t20\tsecret-region\n'
 
@@ -234,7 +235,7 @@ Promise.all([
 })
 
 t.test('the refgenie client lists and pulls with a token in the URL of the server', async t => {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const policy = join(folder, 'policy.yaml')
   const statePath = join(folder, 'state.sqlite')
   await writeFile(policy, 'genomes: {t7: {access: controlled}}')

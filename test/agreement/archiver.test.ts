@@ -16,6 +16,7 @@ import {
 } from '../support/genome-folder.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs, startPeer } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const GIBIBYTE = 1024 ** 3
 // Above what a ustar header can say: the size stands in a pax record.
@@ -59,7 +60,7 @@ async function indexOf(archive: string) {
 t.test(
   'refgenie pulls every asset from archives of ours, from our server and from refgenieserver',
   async t => {
-    const home = t.testdir({ archives: {} })
+    const home = folderRemovedLast(t, { archives: {} })
     const archives = join(home, 'archives')
     const source = join(BUILT, 'genomes/genome_config.yaml')
     const created = await refdepot([
@@ -122,7 +123,7 @@ t.test(
 )
 
 t.test('the server config says of assets what that of refgenieserver says', async t => {
-  const home = t.testdir({})
+  const home = folderRemovedLast(t)
   const source = join(BUILT, 'genomes/genome_config.yaml')
   t.equal((await refdepot(['archive', 'create', '-c', source, '--archive-folder', home])).code, 0)
   const script = `
@@ -377,7 +378,7 @@ t.test(
         files: { '{genome}.fa': plainFasta(5000), 'noise.bin': noise(6_000_000) },
       },
     })
-    // Not in the folder of the test: that is removed before its teardown lets go of the mount.
+    // Not in the folder of the test: a mount that stays there could not be removed with it.
     const small = await mkdtemp(join(tmpdir(), 'refdepot-small-'))
     await bash(t, 'mount -t tmpfs -o size=3m,mode=777 none "$1"', small)
     const nobodys = join(made.genomeFolder, '../nobody')

@@ -6,6 +6,7 @@ import { freePort } from '../support/free-port.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startPeer } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVES = `${BUILT}/archives`
 const MAIN = resolve('dist/cli/main.js')
@@ -49,7 +50,7 @@ refgenie list
 `
 
 t.test('without any route: verify, list, import, serve, pull, and the Python client', async t => {
-  const home = t.testdir({})
+  const home = folderRemovedLast(t)
   const bundle = join(home, 'refs.bundle')
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
   const created = await run(process.execPath, [

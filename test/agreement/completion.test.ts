@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../support/peers/run.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const MAIN = join(process.cwd(), 'dist/cli/main.js')
 
@@ -26,7 +27,7 @@ const CASES: readonly { line: string; offered: readonly string[]; not?: readonly
 
 /** A folder with a genome config, an alias tree and the script of a shell; the shells run there. */
 async function place(t: Test, shell: string) {
-  const folder = t.testdir({ 'genome_config.yaml': '' })
+  const folder = folderRemovedLast(t, { 'genome_config.yaml': '' })
   for (const path of ['t7/fasta', 't7/bwa_index', 'lambda/fasta']) {
     await mkdir(join(folder, 'alias', path), { recursive: true })
   }

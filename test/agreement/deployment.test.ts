@@ -11,6 +11,7 @@ import { freePort } from '../support/free-port.ts'
 import { COMPOSE_FILE, type ComposeService, readCompose } from '../support/peers/compose-file.ts'
 import { nginxConfig } from '../support/peers/front-proxy.ts'
 import { run } from '../support/peers/run.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const PEERS = '.peers/kubeconform'
 const MANIFESTS = 'deploy/kubernetes'
@@ -26,7 +27,7 @@ const replicas = ours.filter(([, { command }]) => command?.[0] === 'serve')
 
 /** A copy of the compose file with secrets beside it. */
 async function composeFolder(t: Test): Promise<string> {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   await copyFile(COMPOSE_FILE, join(folder, 'compose.yaml'))
   const made = await run('bash', ['docker/make-secrets.sh', join(folder, 'secrets')])
   t.equal(made.code, 0, made.stderr)
@@ -138,7 +139,7 @@ t.test('addresses, ports and settings of the parts fit together', async t => {
 })
 
 t.test('nginx takes its config, and refuses a broken one', async t => {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const path = await nginxConfig({ folder, port: await freePort(), replicas: [9, 10] })
   const check = () => run('nginx', ['-t', '-p', folder, '-c', path])
   t.match(await check(), { code: 0, stderr: /test is successful/ })
@@ -147,7 +148,7 @@ t.test('nginx takes its config, and refuses a broken one', async t => {
 })
 
 t.test('the store takes its command line, and says that it is well', async t => {
-  const folder = t.testdir({ data: {}, iam: {} })
+  const folder = folderRemovedLast(t, { data: {}, iam: {} })
   const secretsFolder = join(folder, 'secrets')
   await run('bash', ['docker/make-secrets.sh', secretsFolder])
   await copyFile(join(secretsFolder, 'store-users.json'), join(folder, 'iam/users.json'))
@@ -197,7 +198,7 @@ interface Manifest {
 
 t.test('the manifests are those of Kubernetes, and broken ones are refused', async t => {
   const text = await built(t)
-  const folder = t.testdir({ 'all.yaml': text })
+  const folder = folderRemovedLast(t, { 'all.yaml': text })
   for (const release of RELEASES) {
     t.match(await conform(release, join(folder, 'all.yaml'), ...EXAMPLES), { code: 0 }, release)
     for (const [right, wrong] of [

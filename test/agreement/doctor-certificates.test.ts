@@ -9,10 +9,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { examine } from '../../src/client/doctor/examine.ts'
 import { Network } from '../../src/transfer/network.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 /** An https server with a certificate of an authority that nobody knows. */
 async function secureServer(t: Test, days: number) {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const at = (name: string) => join(folder, name)
   const openssl = (...args: string[]) =>
     execFileSync('openssl', args, { stdio: 'pipe', cwd: folder })

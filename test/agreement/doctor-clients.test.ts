@@ -12,6 +12,7 @@ import { fastaFiles } from '../support/fasta-files.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const BROWSERS = `${process.cwd()}/.peers/browsers`
 // So long that htslib seeks in the packed file as well.
@@ -72,7 +73,7 @@ t.test('refgenie: pull of an asset by the stock client', async t => {
   const own = reduced(arrived, /python/i, names)
   const [, alias = ''] = /genome_digest\/(\w+)/.exec(JSON.stringify(own)) ?? []
   arrived.length = 0
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const config = join(folder, 'genome_config.yaml')
   const env = { ...process.env, REFGENIE: config, PATH: `${PYTHON_BIN}:${process.env.PATH}` }
   const refgenie = (...args: string[]) => run(`${PYTHON_BIN}/refgenie`, args, { env })

@@ -8,6 +8,7 @@ import { fastaFiles } from '../support/fasta-files.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, startOurs, startPeer } from '../support/peers/servers.ts'
 import { staticNginx } from '../support/peers/static-nginx.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVES = `${BUILT}/archives`
 const CLIENTS = ['igv', 'jbrowse', 'htslib', 'nextflow', 'refgenie']
@@ -36,7 +37,7 @@ const fixesOf = ({ findings }: Said) => JSON.stringify(findings.map(({ fix }) =>
 
 /** Archives of ours over the genomes that the real tools have built. */
 async function ownArchives(t: Test): Promise<string> {
-  const folder = t.testdir({ archives: {} })
+  const folder = folderRemovedLast(t, { archives: {} })
   const archives = join(folder, 'archives')
   const config = `${BUILT}/genomes/genome_config.yaml`
   const args = ['dist/cli/main.js', 'archive', 'create', '-c', config, '--archive-folder', archives]
@@ -46,7 +47,7 @@ async function ownArchives(t: Test): Promise<string> {
 
 /** Files of a lab behind nginx. */
 async function labFolder(t: Test): Promise<string> {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   await mkdir(join(folder, 'data'))
   for (const [path, content] of Object.entries(FILES)) await writeFile(join(folder, path), content)
   return folder

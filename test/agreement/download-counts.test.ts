@@ -10,6 +10,7 @@ import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { startPostgres } from '../support/peers/postgres.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const MB = 1024 * 1024
 const SIZES = { tiny: 700, middle: 3 * MB, big: 96 * MB }
@@ -19,7 +20,7 @@ const COUNTING = ['--count-downloads', 'true']
 
 /** Our server over archives of random bytes, as a process of its own. */
 async function server(t: Test) {
-  const folder = t.testdir({ archives: {}, out: {} })
+  const folder = folderRemovedLast(t, { archives: {}, out: {} })
   const { config } = await sizedArchives(join(folder, 'archives'), SIZES)
   const url = await startOurs(t, ['-c', config, ...COUNTING])
   const out = join(folder, 'out')
@@ -78,7 +79,7 @@ t.test('a download that was killed and resumed is one; one that was killed is no
 })
 
 t.test('each pull of the real refgenie client is one download', async t => {
-  const state = join(t.testdir({ home: {} }), 'state.sqlite')
+  const state = join(folderRemovedLast(t, { home: {} }), 'state.sqlite')
   const home = join(state, '..', 'home')
   const config = `${BUILT}/archives/genome_config.yaml`
   const url = await startOurs(t, ['-c', config, '--state', state, ...COUNTING])
@@ -127,7 +128,7 @@ async function inTurn(urls: readonly string[], asset: 'big' | 'middle', segments
 
 for (const place of ['PostgreSQL', 'one file'] as const) {
   t.test(`two servers that share ${place} come to exact counts together`, async t => {
-    const folder = t.testdir({ archives: {} })
+    const folder = folderRemovedLast(t, { archives: {} })
     const state =
       place === 'PostgreSQL' ? (await startPostgres(t)).url : join(folder, 'state.sqlite')
     const { config } = await sizedArchives(join(folder, 'archives'), SIZES)
@@ -160,7 +161,7 @@ u.urlretrieve('${two}/t7/assets/tiny/archive', '/dev/null')`
 }
 
 t.test('a database that is down costs no download and no count', async t => {
-  const folder = t.testdir({ archives: {} })
+  const folder = folderRemovedLast(t, { archives: {} })
   const postgres = await startPostgres(t)
   const { config } = await sizedArchives(join(folder, 'archives'), SIZES)
   const url = await startOurs(t, ['-c', config, '--state', postgres.url, ...COUNTING])

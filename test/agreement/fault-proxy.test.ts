@@ -11,6 +11,7 @@ import { staticFiles } from '../support/faults/static-files.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { startApp } from '../support/start-app.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const SIZE = 3_000_000
 const CONTENT = noise(SIZE)
@@ -27,7 +28,7 @@ const HOLD_MS = 4000
 
 /** What `curl -f -o` leaves behind: an exit code, and whether the file is right. */
 async function curl(t: Test, url: string, kind?: FaultKind) {
-  const folder = t.testdir({ begun: CONTENT.subarray(0, FIRST) })
+  const folder = folderRemovedLast(t, { begun: CONTENT.subarray(0, FIRST) })
   const ranged = kind !== undefined && RANGED.includes(kind)
   const resumed = kind !== undefined && RESUMED.includes(kind)
   const out = join(folder, resumed ? 'begun' : 'out')

@@ -6,6 +6,7 @@ import { EXAMPLE, T7_FASTA } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const PEERS = resolve('.peers')
 const EXAMPLES_PER_OPERATION = 15
@@ -94,7 +95,7 @@ console.log(got === claimed ? got : 'different')
 
 t.test('a Python client is generated and downloads', async t => {
   const server = await startOurs(t, serve)
-  const folder = t.testdir({
+  const folder = folderRemovedLast(t, {
     'config.yaml':
       'project_name_override: refdepot-client\npackage_name_override: refdepot_client\n',
   })
@@ -145,7 +146,7 @@ for (const [name, config] of [
 ] as const) {
   t.test(`schemathesis asks for ${name} and finds no 5xx and no undeclared answer`, async t => {
     const server = await startOurs(t, serve)
-    const folder = t.testdir({ 'schemathesis.toml': config })
+    const folder = folderRemovedLast(t, { 'schemathesis.toml': config })
     const checks = [
       'not_a_server_error',
       'status_code_conformance',

@@ -16,6 +16,7 @@ import { EXPLANATIONS } from '../support/peers/explained-differences.ts'
 import { peerRequests } from '../support/peers/requests.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, startOurs, startPeer } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVES = `${BUILT}/archives`
 const MINIMUM_COMPARISONS = 300
@@ -60,7 +61,7 @@ async function mirror(url: string, folder: string) {
 t.test('a mirror of refgenieserver, served, answers as refgenieserver', async t => {
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
   const between = await counting(t, peer)
-  const folder = join(t.testdir({}), 'mirror')
+  const folder = join(folderRemovedLast(t), 'mirror')
   const first = await mirror(between.url, folder)
   t.equal(first.code, 0, first.stderr)
   t.ok(between.counts.archives > 100_000, `${between.counts.archives} bytes of archives`)

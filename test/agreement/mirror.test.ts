@@ -10,6 +10,7 @@ import { faultyProxy } from '../support/peers/faulty-proxy.ts'
 import { peerRequests } from '../support/peers/requests.ts'
 import { BUILT, startOurs, startPeer } from '../support/peers/servers.ts'
 import { s3Environment } from '../support/peers/versitygw.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVES = `${BUILT}/archives`
 const MINIMUM_COMPARISONS = 300
@@ -25,7 +26,7 @@ async function body(url: string, headers = {}): Promise<Buffer> {
 t.test('a mirror of refgenieserver answers as refgenieserver does', async t => {
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
   const between = await faultyProxy(t, peer, [])
-  const cache = join(t.testdir({}), 'cache')
+  const cache = join(folderRemovedLast(t), 'cache')
   const ours = await startOurs(t, ['--store', between.url, '--cache-folder', cache])
   let compared = 0
   for (const request of peerRequests()) {

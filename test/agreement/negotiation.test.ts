@@ -7,6 +7,7 @@ import { EXAMPLE } from '../support/example-folder.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const serve = ['-c', `${EXAMPLE}/genome_config.yaml`, '--archive-folder', EXAMPLE]
 const BROWSER_ACCEPT = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
@@ -18,7 +19,7 @@ t.test('curl gets JSON from the URL that gives a browser a page', async t => {
     t.ok(typeof JSON.parse(curl.stdout) === 'object', path)
     const browser = await run('chromium', [
       ...CHROMIUM,
-      `--user-data-dir=${t.testdir({})}`,
+      `--user-data-dir=${folderRemovedLast(t)}`,
       '--dump-dom',
       server + path,
     ])
@@ -29,7 +30,7 @@ t.test('curl gets JSON from the URL that gives a browser a page', async t => {
 
 t.test('a page of another origin reads answers, ranges and headers', async t => {
   const server = await startOurs(t, serve)
-  const page = join(t.testdir({}), 'page.html')
+  const page = join(folderRemovedLast(t), 'page.html')
   await writeFile(
     page,
     `<body><script>
@@ -52,7 +53,7 @@ fetch('${server}/t7/assets/fasta/archive', { headers: { Range: 'bytes=0-9' } }).
 
 /** A shared cache in front of our server: nginx, which obeys Vary and Cache-Control. */
 async function sharedCache(t: Test, server: string): Promise<string> {
-  const folder = t.testdir({ cache: {} })
+  const folder = folderRemovedLast(t, { cache: {} })
   const port = 21_000 + (process.pid % 10_000)
   await writeFile(
     join(folder, 'nginx.conf'),

@@ -13,12 +13,13 @@ import { partsIn } from '../support/peers/part-gate.ts'
 import { type Ran, run } from '../support/peers/run.ts'
 import { PYTHON_BIN } from '../support/peers/servers.ts'
 import { startS3 } from '../support/peers/versitygw.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const LAPTOP_TO_PUBLIC_SECONDS = 300
 
 /** Two servers over an empty bucket and one database of tokens, and a laptop with a token. */
 async function installation(t: Test, ...more: string[]) {
-  const home = t.testdir({})
+  const home = folderRemovedLast(t)
   const s3 = await startS3(t)
   const watched = await faultyProxy(t, s3.endpoint, [])
   const state = join(home, 'state.sqlite')

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { T7 } from '../support/genome-fixtures.ts'
 import { BUILT, PYTHON_BIN, startPeer } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const run = promisify(execFile)
 const ARCHIVES = `${BUILT}/archives`
@@ -22,7 +23,7 @@ const refdepot = (...args: string[]) =>
 
 t.test('everything of a genome, and the Python client works on it', async t => {
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
-  const out = join(t.testdir({}), 'genomes')
+  const out = join(folderRemovedLast(t), 'genomes')
   const listed = await refdepot('ls', 't7', '--json', '--server', peer)
   const names = JSON.parse(listed.stdout).map((row: { asset: string }) => row.asset)
   t.ok(names.includes('bwa_index') && names.includes('fasta'))
@@ -45,7 +46,7 @@ t.test('everything of a genome, and the Python client works on it', async t => {
 
 t.test('what the peer does not have is told with what it has', async t => {
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
-  const out = join(t.testdir({}), 'out')
+  const out = join(folderRemovedLast(t), 'out')
   const pull = (name: string) => refdepot('pull', name, '--server', peer, '-o', out)
   t.match(await pull('t8/fasta'), { code: 3, stderr: /did you mean t7/ })
   t.match(await pull('t7/fasat'), { code: 3, stderr: /did you mean fasta/ })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const CLIENT_VERSION = '0.13.0'
 const CONFIG = `${BUILT}/archives/genome_config.yaml`
@@ -11,7 +12,7 @@ const CONFIG = `${BUILT}/archives/genome_config.yaml`
 /** A new genome folder of a client that is subscribed to our server. */
 async function client(t: Test) {
   const server = await startOurs(t, ['-c', CONFIG])
-  const home = t.testdir({})
+  const home = folderRemovedLast(t)
   const config = join(home, 'genome_config.yaml')
   const refgenie = (...args: string[]) =>
     run(`${PYTHON_BIN}/refgenie`, args, {

@@ -9,10 +9,11 @@ import { genomeFolderIn } from '../support/genome-folder.ts'
 import { serveFrom } from '../support/peers/bucket.ts'
 import { run } from '../support/peers/run.ts'
 import { startS3 } from '../support/peers/versitygw.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 /** Two machines with different content under the same name, a bucket, and a server of it. */
 async function withBucket(t: Test) {
-  const top = t.testdir({})
+  const top = folderRemovedLast(t)
   const machine = async (name: string, spec: Record<string, string>) => {
     const tags = Object.entries(spec).map(([tag, text]) => [tag, { files: { 'x.txt': text } }])
     const made = await genomeFolderIn(join(top, name), Object.fromEntries(tags), ['t7'])

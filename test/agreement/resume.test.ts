@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVE_BYTES = 200 * 1024 * 1024
 const RATE = '20M'
@@ -18,7 +19,7 @@ const sha256 = createHash('sha256').update(bytes).digest('hex')
 
 /** Our server over one large archive; answers its native URL. */
 async function largeServer(t: Test): Promise<{ folder: string; asset: string }> {
-  const folder = t.testdir({
+  const folder = folderRemovedLast(t, {
     archives: {
       [T7]: {},
       'genome_config.yaml': `genomes:

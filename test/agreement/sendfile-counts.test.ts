@@ -14,6 +14,7 @@ import { T7 } from '../support/genome-fixtures.ts'
 import { type HandedOver, startHandedOver } from '../support/peers/handed-over.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const MB = 1024 * 1024
 const SIZES = { middle: 3 * MB, big: 96 * MB }
@@ -23,7 +24,7 @@ const COUNTING = ['--count-downloads', 'true']
 const pathOf = (asset: string) => `/t7/assets/${asset}/archive`
 
 async function started(t: Test, flags: readonly string[] = [], reporting = true) {
-  const folder = t.testdir({ archives: {}, out: {} })
+  const folder = folderRemovedLast(t, { archives: {}, out: {} })
   const archives = join(folder, 'archives')
   const { config } = await sizedArchives(archives, SIZES)
   const all = { flags: [...COUNTING, ...flags], reporting }
@@ -86,7 +87,7 @@ t.test('what is broken off counts when it was continued', async t => {
 })
 
 t.test('each pull of the real refgenie client is one download', async t => {
-  const folder = t.testdir({ home: {} })
+  const folder = folderRemovedLast(t, { home: {} })
   const flags = [...COUNTING, '--state', join(folder, 'state.sqlite')]
   const archives = `${BUILT}/archives`
   const server = await startHandedOver(t, `${archives}/genome_config.yaml`, archives, { flags })
@@ -148,7 +149,7 @@ t.test('without reports a hand-over counts as sent', async t => {
 })
 
 t.test('what nginx could not send is none', async t => {
-  const folder = t.testdir({ archives: {}, empty: {} })
+  const folder = folderRemovedLast(t, { archives: {}, empty: {} })
   const archives = join(folder, 'archives')
   const { config } = await sizedArchives(archives, SIZES)
   const nginxSends = join(folder, 'empty')

@@ -12,6 +12,7 @@ import {
   wholeAnswer,
 } from '../support/peers/handed-over.ts'
 import { run } from '../support/peers/run.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const MB = 1024 * 1024
 const ODD = 'ü%3F?#+&;x'
@@ -22,7 +23,7 @@ const POLICY =
 
 /** Archives of several sizes with a big build log, and a policy; nginx before the server. */
 async function started(t: Test, { nginxSends = 'archives' } = {}) {
-  const folder = t.testdir({ archives: {}, other: {} })
+  const folder = folderRemovedLast(t, { archives: {}, other: {} })
   const archives = join(folder, 'archives')
   const { config, digests } = await sizedArchives(archives, SIZES)
   await writeFile(
@@ -210,7 +211,7 @@ t.test(
 t.test(
   'links within the folder are resolved; what lies elsewhere is sent by the server',
   async t => {
-    const folder = t.testdir({ elsewhere: {} })
+    const folder = folderRemovedLast(t, { elsewhere: {} })
     const real = join(folder, 'real folder')
     const archives = join(folder, 'archives')
     const elsewhere = join(folder, 'elsewhere')

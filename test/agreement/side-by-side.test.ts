@@ -6,6 +6,7 @@ import { EXPLANATIONS } from '../support/peers/explained-differences.ts'
 import { type PeerRequest, peerRequests } from '../support/peers/requests.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PEER_VERSION, PYTHON_BIN, startOurs, startPeer } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const MINIMUM_COMPARISONS = 300
 const ARCHIVES = `${BUILT}/archives`
@@ -60,7 +61,7 @@ t.test('refgenieserver and refdepot answer alike', async t => {
 })
 
 t.test('with remotes, too', async t => {
-  const config = join(t.testdir({}), 'genome_config.yaml')
+  const config = join(folderRemovedLast(t), 'genome_config.yaml')
   const remotes =
     'remotes:\n  http:\n    prefix: https://cdn.example.org/x\n    description: copy\n  s3:\n    prefix: s3://x\n    description: copy\n'
   await writeFile(config, remotes + (await readFile(`${ARCHIVES}/genome_config.yaml`, 'utf8')))

@@ -13,6 +13,7 @@ import { largeArchive } from '../support/faults/large-file.ts'
 import { SIGNATURE } from '../support/faults/signed-links.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 // The full counts; without REFDEPOT_TEST_FULL a tenth of the kills in an eighth of the file.
 const ALL_KILLS = 50
@@ -71,7 +72,7 @@ async function begun(
 }
 
 t.test(`${KILLS} of ${ALL_KILLS} kills of a download of ${BYTES} bytes (seed ${SEED})`, async t => {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const archive = await largeArchive(join(folder, 'archives'), BYTES)
   const origin = await startOurs(t, ['-c', archive.config])
   // Behind redirects to signed addresses, as at a store: these are rights, too.

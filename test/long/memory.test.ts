@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { fileDigests } from '../../src/archive/file-digests.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVE_BYTES = 2 * 1024 ** 3
 const SLOW_CLIENTS = 200
@@ -41,7 +42,7 @@ async function slowClients(url: string, count: number): Promise<void> {
 }
 
 t.test('memory stays flat at 2 GiB and 200 slow clients, and no descriptor is left', async t => {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   await mkdir(join(folder, T7))
   const file = await open(join(folder, T7, 'big__default.tgz'), 'w')
   await file.truncate(ARCHIVE_BYTES)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
+import { folderRemovedLast } from '../support/test-folder.ts'
 
 // The full count; without REFDEPOT_TEST_FULL a tenth of it.
 const ALL_ROWS = 10_000
@@ -34,7 +35,7 @@ async function manyArchives(folder: string): Promise<string> {
 }
 
 t.test(`${ROWS} of ${ALL_ROWS} rows need less than ${MOST_MEGABYTES} MB`, async t => {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const server = await startOurs(t, ['-c', await manyArchives(join(folder, 'archives'))])
   const manifest = join(folder, 'm.tsv')
   const all = Array.from({ length: ROWS / ASSETS }, (_, i) => ['--genome', `g${i * ASSETS}`]).flat()

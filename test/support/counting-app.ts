@@ -10,6 +10,7 @@ import type { AccessOptions } from '../../src/http/access/access-control.ts'
 import { LazyState } from '../../src/state/lazy-state.ts'
 import { T7 } from './genome-fixtures.ts'
 import { startApp } from './start-app.ts'
+import { folderRemovedLast } from './test-folder.ts'
 
 /** Downloads and bytes of one archive. */
 export interface Numbers {
@@ -46,7 +47,7 @@ export async function countingApp(
   sizes: Readonly<Record<string, number>>,
   access: Partial<AccessOptions> = {},
 ) {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const { config, digests } = await sizedArchives(folder, sizes)
   const statePath = join(folder, 'state', 'state.sqlite')
   const start = async (more: Partial<AccessOptions> = {}) => {

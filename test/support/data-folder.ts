@@ -15,6 +15,7 @@ import {
 import { uploadDatasets } from '../../src/datasets/upload-datasets.ts'
 import { openWritableStore } from '../../src/storage/open-store.ts'
 import { noise, plainFasta } from './content-shapes.ts'
+import { folderRemovedLast } from './test-folder.ts'
 
 /** Content of files by path. */
 export type Files = Readonly<Record<string, Buffer | string>>
@@ -49,7 +50,7 @@ export interface DataFolder {
 
 /** Makes a folder in which nothing is yet. */
 export async function dataFolder(t: Test): Promise<DataFolder> {
-  const top = t.testdir({ data: {} })
+  const top = folderRemovedLast(t, { data: {} })
   const data = join(top, 'data')
   const list = join(top, 'datasets.json')
   const folder = (name: string, below = data) => join(below, name.replace('/', '/common/'))

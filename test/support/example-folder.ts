@@ -3,6 +3,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Test } from 'tap'
 import { T7 } from './genome-fixtures.ts'
+import { folderRemovedLast } from './test-folder.ts'
 
 /** Absolute path of the example folder; read only. */
 export const EXAMPLE = resolve('example')
@@ -15,7 +16,7 @@ const OF_SERVERS = /^\.refdepot$|\.digests\.json$|\.part$/
 
 /** A copy of the example folder that belongs to one test, with an unpacked copy of the T7 fasta as the peer leaves it. */
 export async function exampleCopy(t: Test): Promise<{ folder: string; config: string }> {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const filter = (source: string) => !OF_SERVERS.test(basename(source))
   await cp(EXAMPLE, folder, { recursive: true, filter })
   const unpacked = join(folder, T7, 'fasta__default')

@@ -6,6 +6,7 @@ import type { RawConfig, RawTag } from '../../src/config/genome-config-schema.ts
 import { formatGenomeConfig } from '../../src/config/write-genome-config.ts'
 import { plainFasta } from './content-shapes.ts'
 import { T7 } from './genome-fixtures.ts'
+import { folderRemovedLast } from './test-folder.ts'
 
 /** Content of a file, or what a link leads to, or what a file is a hard link of. */
 type FileSpec =
@@ -70,7 +71,7 @@ export async function genomeFolder(
   spec: GenomeSpec = USUAL,
   aliases: readonly string[] = ['t7', 'phage-seven'],
 ): Promise<GenomeFolder> {
-  return genomeFolderIn(t.testdir({}), spec, aliases)
+  return genomeFolderIn(folderRemovedLast(t), spec, aliases)
 }
 
 /** Makes a genome folder below a folder. */

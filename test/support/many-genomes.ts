@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Test } from 'tap'
+import { folderRemovedLast } from './test-folder.ts'
 
 /** Where it lies, and the digest of its first genome, whose alias is `name0`. */
 export interface ManyGenomes {
@@ -20,7 +21,7 @@ const md5 = (text: string | Buffer) => createHash('md5').update(text).digest('he
 
 /** Makes a folder with so many genomes, of two assets with one tag each. */
 export async function manyGenomes(t: Test, count: number): Promise<ManyGenomes> {
-  const folder = t.testdir({})
+  const folder = folderRemovedLast(t)
   const genomes: Record<string, object> = {}
   const digestOf = (i: number) => createHash('sha384').update(`${i}`).digest('hex').slice(0, 48)
   for (let i = 0; i < count; i += 1) {

@@ -8,6 +8,7 @@ import { createArchives } from '../../../src/archive/create-archives.ts'
 import { noise } from '../content-shapes.ts'
 import { T7 } from '../genome-fixtures.ts'
 import { type GenomeFolder, genomeFolderIn, USUAL } from '../genome-folder.ts'
+import { folderRemovedLast } from '../test-folder.ts'
 import type { Replica } from './replica.ts'
 import { replicated } from './replicated.ts'
 
@@ -22,7 +23,7 @@ export type RunningReplicas = Awaited<ReturnType<typeof runningReplicas>>
 
 /** What the first generation holds, and what the second one adds and replaces. */
 export async function twoGenerations(t: Test, bytes: number) {
-  const top = t.testdir({ first: {}, second: {} })
+  const top = folderRemovedLast(t, { first: {}, second: {} })
   const panel = { files: { 'panel.bed': 'chr1\t10\t20\tsecret-region\n' } }
   const first = await genomeFolderIn(join(top, 'first'), {
     ...USUAL,
