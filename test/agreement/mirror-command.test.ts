@@ -21,11 +21,22 @@ import { folderRemovedLast } from '../support/test-folder.ts'
 const ARCHIVES = `${BUILT}/archives`
 const MINIMUM_COMPARISONS = 300
 const ASSETS = 12
+// Archives that a run of `mirror` fetches at a time.
+const AT_ONCE = 3
+
+/** What one run was given. */
+interface Counts {
+  /** Bytes of archives. */
+  archives: number
+  readonly onBytes?: ((bytes: number) => void) | undefined
+}
 
 /** Passes everything on, and counts bytes of archives. */
 async function counting(t: Test, origin: string) {
-  const counts: { archives: number; onBytes?: (() => void) | undefined } = { archives: 0 }
+  let current: Counts = { archives: 0 }
   const server = createServer((asked, reply) => {
+    // Of the run that asks: what still comes for one that was killed is not the next one's.
+    const counts = current
     const { url = '', method = 'GET', headers } = asked
     const passed = request(origin + url, { method, headers, agent: false }, answer => {
       reply.writeHead(answer.statusCode ?? 502, answer.headers)
@@ -33,7 +44,7 @@ async function counting(t: Test, origin: string) {
         // Not of indexes and parts, which are below an archive.
         if (/\/archive(?:\?|\/)|\/archives\/[0-9a-f]+$/.test(url)) {
           counts.archives += chunk.length
-          counts.onBytes?.()
+          counts.onBytes?.(counts.archives)
         }
       })
       answer.pipe(reply)
@@ -48,7 +59,14 @@ async function counting(t: Test, origin: string) {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, counts }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Counts anew, for one more run. */
+    counted: (onBytes?: (bytes: number) => void): Counts => {
+      current = { archives: 0, onBytes }
+      return current
+    },
+  }
 }
 
 async function mirror(url: string, folder: string) {
@@ -62,9 +80,10 @@ t.test('a mirror of refgenieserver, served, answers as refgenieserver', async t 
   const peer = await startPeer(t, ARCHIVES, `${ARCHIVES}/genome_config.yaml`)
   const between = await counting(t, peer)
   const folder = join(folderRemovedLast(t), 'mirror')
+  const fetched = between.counted()
   const first = await mirror(between.url, folder)
   t.equal(first.code, 0, first.stderr)
-  t.ok(between.counts.archives > 100_000, `${between.counts.archives} bytes of archives`)
+  t.ok(fetched.archives > 100_000, `${fetched.archives} bytes of archives`)
   t.ok(first.summary.fetched > 3)
   const ours = await startOurs(t, ['-c', join(folder, 'genome_config.yaml')])
   let compared = 0
@@ -76,11 +95,11 @@ t.test('a mirror of refgenieserver, served, answers as refgenieserver', async t 
     t.fail(JSON.stringify({ request, theirs, mine }))
   }
   t.ok(compared >= MINIMUM_COMPARISONS, `${compared} comparisons`)
-  between.counts.archives = 0
+  const fetchedAgain = between.counted()
   const second = await mirror(between.url, folder)
   t.equal(second.code, 0, second.stderr)
   t.match(second.summary, { fetched: 0, received: 0, current: first.summary.fetched })
-  t.equal(between.counts.archives, 0, 'no byte of an archive')
+  t.equal(fetchedAgain.archives, 0, 'no byte of an archive')
 })
 
 t.test('a mirror of refdepot, served, answers as the origin', async t => {
@@ -90,9 +109,10 @@ t.test('a mirror of refdepot, served, answers as the origin', async t => {
   const origin = await startOurs(t, ['-c', made.serverConfig])
   const between = await counting(t, origin)
   const folder = join(made.archiveFolder, '..', 'mirror')
+  const fetched = between.counted()
   const first = await mirror(between.url, folder)
   t.equal(first.code, 0, first.stderr)
-  t.ok(between.counts.archives > 9_000_000)
+  t.ok(fetched.archives > 9_000_000)
   const ours = await startOurs(t, ['-c', join(folder, 'genome_config.yaml')])
   let compared = 0
   for (const request of peerRequests()) {
@@ -101,9 +121,9 @@ t.test('a mirror of refdepot, served, answers as the origin', async t => {
     t.same(mine, theirs, `${request.method} ${request.path} ${JSON.stringify(request.headers)}`)
   }
   t.ok(compared >= MINIMUM_COMPARISONS, `${compared} comparisons`)
-  between.counts.archives = 0
+  const fetchedAgain = between.counted()
   t.match((await mirror(between.url, folder)).summary, { fetched: 0, received: 0, current: 3 })
-  t.equal(between.counts.archives, 0, 'no byte of an archive')
+  t.equal(fetchedAgain.archives, 0, 'no byte of an archive')
 })
 
 t.test(
@@ -130,32 +150,41 @@ t.test(
       }
       t.same(await readdir(join(folder, '.refdepot')), [], 'nothing is left')
     }
-    /** A run that is killed so many milliseconds after so many bytes of archives; its exit code, null when it was killed. */
+    /** A run that is killed so many milliseconds after so many bytes of archives: its exit code, null when it was killed, and the bytes it was given. */
     const killedAfter = async (bytes: number, ms: number) => {
-      between.counts.archives = 0
       const command = ['dist/cli/main.js', 'mirror', '--from', between.url, '-o', folder]
+      let isMeant = false
+      const counts = between.counted(given => {
+        if (isMeant || given < bytes) return
+        isMeant = true
+        // At once means before these bytes are passed on.
+        if (ms === 0) child.kill('SIGKILL')
+        else setTimeout(() => child.kill('SIGKILL'), ms)
+      })
       const child = spawn(process.execPath, command, { stdio: 'ignore' })
-      between.counts.onBytes = () => {
-        if (between.counts.archives < bytes) return
-        between.counts.onBytes = undefined
-        setTimeout(() => child.kill('SIGKILL'), ms)
-      }
       const [code] = await once(child, 'exit')
-      between.counts.onBytes = undefined
-      return code
+      return { code, given: counts.archives }
     }
+    const sizes = Object.keys(spec).map(async name => {
+      const archive = join(made.archiveFolder, T7, `${name.replace(':', '__')}.tgz`)
+      return (await stat(archive)).size
+    })
+    // Bytes that a run gets only when it has an archive whole and has begun with one more: each one gets further.
+    const enough = AT_ONCE * Math.max(...(await Promise.all(sizes))) + 500_000
     let kills = 0
     let total = 0
-    while ((await killedAfter(7_000_000, 0)) === null) {
+    for (;;) {
+      const { code, given } = await killedAfter(enough, 0)
+      total += given
+      if (code !== null) break
       kills += 1
-      total += between.counts.archives
+      if (kills > ASSETS) throw new Error(`${kills} runs were killed: they do not get further`)
       await t.rejects(
         stat(join(folder, 'genome_config.yaml')),
         'what is not complete is not listed',
       )
     }
-    total += between.counts.archives
-    t.ok(kills >= 3, `${kills} kills`)
+    t.ok(kills >= 3, `${kills} kills, ${total} bytes`)
     const all = ASSETS * 3_000_000
     t.ok(total < all + all / 4 + kills * 3 * 4_200_000, `${total} bytes for ${all}`)
     await isComplete()
