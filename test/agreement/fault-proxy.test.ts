@@ -13,7 +13,8 @@ import { run } from '../support/peers/run.ts'
 import { startApp } from '../support/start-app.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
 
-const SIZE = 3_000_000
+// 1,099 pieces of `slow`, 5 ms apart at least: 5.4 s, with something to spare for timers that are early.
+const SIZE = 9_000_000
 const CONTENT = noise(SIZE)
 const SEEDS = [1, 2, 3]
 // A part in the middle.
@@ -23,8 +24,9 @@ const TIMED: readonly FaultKind[] = ['stall', 'silent', 'trickle', 'slow']
 // These need a range to be wrong about; the last one is found by curl when it goes on with a file.
 const RANGED: readonly FaultKind[] = ['ignore-range', 'other-range']
 const RESUMED: readonly FaultKind[] = ['lying-range']
-const MAX_SECONDS = '1'
-const HOLD_MS = 4000
+// Enough for a stall of the machine while nothing is meant to be slow.
+const MAX_SECONDS = '3'
+const HOLD_MS = 12_000
 
 /** What `curl -f -o` leaves behind: an exit code, and whether the file is right. */
 async function curl(t: Test, url: string, kind?: FaultKind) {
