@@ -9,8 +9,8 @@ import {
   runningReplicas,
   status,
   twoGenerations,
-  until,
 } from '../support/peers/running-replicas.ts'
+import { until } from '../support/until.ts'
 
 const SMALL_BYTES = 2_000_000
 // More than sockets and nginx hold in memory.

@@ -19,7 +19,6 @@ import {
   type RunningReplicas,
   runningReplicas,
   status,
-  until,
 } from '../support/peers/running-replicas.ts'
 import {
   aria2Client,
@@ -28,6 +27,7 @@ import {
   SteadyClients,
   sha256,
 } from '../support/peers/steady-clients.ts'
+import { until } from '../support/until.ts'
 
 // A download of some seconds, at the pace of the clients.
 const BIG_BYTES = 30_000_000

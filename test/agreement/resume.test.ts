@@ -9,9 +9,11 @@ import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
+import { until } from '../support/until.ts'
 
 const ARCHIVE_BYTES = 200 * 1024 * 1024
 const RATE = '20M'
+const PART = 5 * 1024 * 1024
 
 const bytes = randomFillSync(Buffer.alloc(ARCHIVE_BYTES))
 const md5 = createHash('md5').update(bytes).digest('hex')
@@ -68,9 +70,13 @@ t.test('download tools resume after a kill and end with the same bytes', async t
   for (const [tool, slow, fast] of TOOLS) {
     await rm(out, { force: true })
     const child = spawn(tool, [...slow, `${asset}/archive`], { cwd: folder, stdio: 'ignore' })
-    await wait(2500)
+    const ended = once(child, 'exit')
+    await until(`${tool} has a part`, async () => {
+      const isNoted = tool !== 'aria2c' || (await stat(`${out}.aria2`)).size > 0
+      return isNoted && (await stat(out)).blocks * 512 >= PART
+    })
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await ended
     const { blocks } = await stat(out)
     t.ok(blocks * 512 > 0 && blocks * 512 < ARCHIVE_BYTES, `${tool} was killed half-way`)
     const resumed = await run(tool, [...fast, `${asset}/archive`], { cwd: folder })

@@ -1,7 +1,6 @@
 /** Two replicas that serve a first generation behind nginx, and a second one that may be published. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { openTarget } from '../../../src/archive/archive-target.ts'
 import { createArchives } from '../../../src/archive/create-archives.ts'
@@ -16,7 +15,6 @@ import { replicated } from './replicated.ts'
 export const CONTROLLED = 'panel'
 /** Assets that only the second generation has: an answer names all of them or none. */
 export const LATE = ['late_one', 'late_two', 'late_three']
-const WAIT_MS = 30_000
 
 /** The parts, running. */
 export type RunningReplicas = Awaited<ReturnType<typeof runningReplicas>>
@@ -72,12 +70,4 @@ export const status = async (url: string, headers = {}) => {
   const answer = await fetch(url, { headers })
   await answer.arrayBuffer()
   return answer.status
-}
-
-/** Waits until something is so. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + WAIT_MS; Date.now() < end; await wait(50)) {
-    if (await isSo().catch(() => false)) return
-  }
-  throw new Error(`${what}: not within ${WAIT_MS / 1000} s`)
 }
