@@ -9,6 +9,7 @@ import { controlledFolder, PANEL } from '../support/controlled-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { mangled } from '../support/mangled.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
+import { ended } from '../support/peers/ended-child.ts'
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs } from '../support/peers/servers.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
@@ -389,7 +390,7 @@ t.test('no secret is left anywhere', async t => {
     '--state',
     folder.state,
   ])
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => ended(child, 'SIGKILL'))
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', chunk => {

@@ -9,6 +9,7 @@ import { GRACE_MS } from '../../src/cli/stopped.ts'
 import { resolveSettings } from '../../src/config/settings.ts'
 import { freePort } from '../support/free-port.ts'
 import { COMPOSE_FILE, type ComposeService, readCompose } from '../support/peers/compose-file.ts'
+import { ended, hasEnded } from '../support/peers/ended-child.ts'
 import { nginxConfig } from '../support/peers/front-proxy.ts'
 import { run } from '../support/peers/run.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
@@ -163,11 +164,11 @@ t.test('the store takes its command line, and says that it is well', async t => 
   const child = spawn('.peers/versitygw/versitygw', args, {
     env: { ROOT_ACCESS_KEY: 'root', ROOT_SECRET_KEY: 'secret-of-root' },
   })
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => ended(child, 'SIGKILL'))
   const [asked = ''] = healthcheck?.test.slice(-1) ?? []
   const url = asked.replace(':7070', `:${port}`)
   let healthy = false
-  for (let i = 0; i < 200 && !healthy && child.exitCode === null; i += 1) {
+  for (let i = 0; i < 200 && !healthy && !hasEnded(child); i += 1) {
     healthy = (await fetch(url).catch(() => undefined))?.ok === true
     await wait(50)
   }

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { EXAMPLE } from '../support/example-folder.ts'
+import { freePort } from '../support/free-port.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
+import { ended } from '../support/peers/ended-child.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
@@ -54,7 +56,7 @@ fetch('${server}/t7/assets/fasta/archive', { headers: { Range: 'bytes=0-9' } }).
 /** A shared cache in front of our server: nginx, which obeys Vary and Cache-Control. */
 async function sharedCache(t: Test, server: string): Promise<string> {
   const folder = folderRemovedLast(t, { cache: {} })
-  const port = 21_000 + (process.pid % 10_000)
+  const port = await freePort()
   await writeFile(
     join(folder, 'nginx.conf'),
     `pid ${folder}/pid; daemon off; error_log stderr; user root;
@@ -77,7 +79,7 @@ http {
   const nginx = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], {
     stdio: 'inherit',
   })
-  t.teardown(() => nginx.kill('SIGTERM'))
+  t.teardown(() => ended(nginx, 'SIGTERM'))
   const url = `http://127.0.0.1:${port}`
   for (let i = 0; i < 100; i += 1) {
     if ((await fetch(`${url}/healthz`).catch(() => undefined))?.ok) return url

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { fileDigests } from '../../src/archive/file-digests.ts'
 import { T7 } from '../support/genome-fixtures.ts'
+import { ended } from '../support/peers/ended-child.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
 
 const ARCHIVE_BYTES = 2 * 1024 ** 3
@@ -57,7 +58,7 @@ t.test('memory stays flat at 2 GiB and 200 slow clients, and no descriptor is le
   )
   const args = ['dist/cli/main.js', 'serve', '-c', config, '-p', '0', '--host', '127.0.0.1']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => ended(child, 'SIGKILL'))
   const [line] = await once(child.stdout, 'data')
   child.stdout.resume()
   const server = /http:\/\/127\.0\.0\.1:\d+/.exec(String(line))?.[0]

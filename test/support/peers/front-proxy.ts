@@ -1,12 +1,12 @@
 /** A real nginx with the configs of docker/; only addresses and folders are those of the test. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { freePort } from '../free-port.ts'
+import { ended, hasEnded } from './ended-child.ts'
 
 const CONFIG = 'docker/nginx.conf'
 const SENDFILE_CONFIG = 'docker/nginx-sendfile.conf'
@@ -129,13 +129,12 @@ async function startNginx(
     })
   }
   t.teardown(async () => {
-    child.kill('SIGTERM')
-    if (child.exitCode === null) await once(child, 'exit')
+    await ended(child, 'SIGTERM')
     await rm(folder, { recursive: true, force: true })
   })
   const url = `http://127.0.0.1:${port}`
   for (const until = Date.now() + START_MS; Date.now() < until; await wait(50)) {
-    if (child.exitCode !== null) break
+    if (hasEnded(child)) break
     if ((await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true) {
       const log = async () => errors + (await readFile(join(folder, ACCESS_LOG), 'utf8'))
       const kept = () => heldOpen(child.pid as number, join(folder, 'nginx-proxy'))

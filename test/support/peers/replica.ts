@@ -1,12 +1,12 @@
 /** A server as a replica runs: a process of its own that shares no folder with any other, and can be killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { freePort } from '../free-port.ts'
+import { ended, hasEnded } from './ended-child.ts'
 
 const PROGRAM = join(process.cwd(), 'dist/cli/main.js')
 const START_MS = 60_000
@@ -52,10 +52,8 @@ export async function replica(
   let child: ChildProcess | undefined
   let output = ''
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null
-    const ended = once(child, 'exit')
-    child.kill(signal)
-    await ended
+    if (child === undefined || hasEnded(child)) return null
+    await ended(child, signal)
     return child.exitCode
   }
   t.teardown(async () => {
@@ -87,7 +85,7 @@ const isFile = (name: string) => !['home', 'cwd', 'tmp'].includes(name)
 
 async function ready(url: string, child: ChildProcess, output: () => string): Promise<void> {
   for (const until = Date.now() + START_MS; Date.now() < until; await wait(50)) {
-    if (child.exitCode !== null) break
+    if (hasEnded(child)) break
     if ((await fetch(`${url}/readyz`).catch(() => undefined))?.ok === true) return
   }
   throw new Error(`the replica at ${url} did not start:\n${output()}`)

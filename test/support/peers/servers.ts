@@ -1,10 +1,10 @@
 /** Starts the real refgenieserver and ours as processes of their own, for comparison. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { lstat, symlink, unlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { freePort } from '../free-port.ts'
+import { ended, hasEnded } from './ended-child.ts'
 
 /** What scripts/peers/make-genomes.sh has built with the real tools. */
 export const BUILT = '/srv/refgenie'
@@ -57,14 +57,10 @@ async function started(t: Test, child: ChildProcess, port: number, ready: string
       output = (output + chunk).slice(-20_000)
     })
   }
-  t.teardown(async () => {
-    if (child.exitCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
+  t.teardown(() => ended(child, 'SIGKILL'))
   const url = `http://127.0.0.1:${port}`
   for (const until = Date.now() + START_MS; Date.now() < until; await wait(100)) {
-    if (child.exitCode !== null) break
+    if (hasEnded(child)) break
     const answer = await fetch(url + ready).catch(() => undefined)
     if (answer?.ok === true) return url
   }

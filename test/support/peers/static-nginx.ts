@@ -1,12 +1,12 @@
 /** A real nginx over a folder, as labs serve files with. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { freePort } from '../free-port.ts'
+import { ended, hasEnded } from './ended-child.ts'
 
 const START_MS = 20_000
 
@@ -44,13 +44,10 @@ http {
   child.stderr.on('data', chunk => {
     errors += chunk
   })
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    if (child.exitCode === null) await once(child, 'exit')
-  })
+  t.teardown(() => ended(child, 'SIGTERM'))
   const url = `http://127.0.0.1:${port}`
   for (const until = Date.now() + START_MS; Date.now() < until; await wait(50)) {
-    if (child.exitCode !== null) break
+    if (hasEnded(child)) break
     if ((await fetch(url).catch(() => undefined)) !== undefined) return url
   }
   throw new Error(`nginx did not start:\n${errors}`)

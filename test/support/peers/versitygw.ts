@@ -1,6 +1,5 @@
 /** A real S3 server over a folder of its own, for one test. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import type { Test } from 'tap'
 import { connectS3 } from '../../../src/storage/s3-client.ts'
 import { freePort } from '../free-port.ts'
+import { ended } from './ended-child.ts'
 
 const PROGRAM = '.peers/versitygw/versitygw'
 const KEY = 'AKTESTTEST'
@@ -40,11 +40,7 @@ export async function startS3(t: Test, options: readonly string[] = []): Promise
     env: { ...process.env, ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: SECRET },
     stdio: 'ignore',
   })
-  const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
+  const stop = () => ended(child, 'SIGKILL')
   t.teardown(async () => {
     await stop()
     await rm(top, { recursive: true, force: true })
