@@ -17,6 +17,7 @@ import {
 import { run } from '../support/peers/run.ts'
 import { BUILT, PYTHON_BIN, startOurs, startPeer } from '../support/peers/servers.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
+import { until } from '../support/until.ts'
 
 const GIBIBYTE = 1024 ** 3
 // Above what a ustar header can say: the size stands in a pax record.
@@ -335,21 +336,29 @@ t.test('a Python tool that writes the config waits for us, and we wait for it', 
   const made = await genomeFolder(t)
   await archived(t, made)
   const script = `
-import sys, time
+import os, sys, time
 from ubiquerg import ThreeLocker, write_lock
 with write_lock(sys.argv[1]):
-    print('locked', flush=True)
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.02)
     time.sleep(1.5)
 `
+  const seen = join(made.genomeFolder, '../the-lock-was-seen')
+  let hasEnded = false
+  const python = run(`${PYTHON_BIN}/python`, ['-c', script, made.serverConfig, seen]).finally(
+    () => {
+      hasEnded = true
+    },
+  )
+  const isLocked = async () =>
+    (await readdir(made.archiveFolder)).includes('lock-write-genome_config.yaml')
+  while (!hasEnded && !(await isLocked())) await new Promise(done => setTimeout(done, 20))
   const began = performance.now()
-  const python = run(`${PYTHON_BIN}/python`, ['-c', script, made.serverConfig])
-  for (;;) {
-    if ((await readdir(made.archiveFolder)).includes('lock-write-genome_config.yaml')) break
-    await new Promise(done => setTimeout(done, 20))
-  }
+  await writeFile(seen, '')
   await archived(t, made, '--force', 't7/fasta')
   t.ok(performance.now() - began > 1500, 'the archiver has waited')
-  t.equal((await python).code, 0)
+  const { code, stderr } = await python
+  t.equal(code, 0, stderr)
   const { withConfigLock } = await import('../../src/config/config-lock.ts')
   let waited = false
   const locker = `
@@ -366,8 +375,7 @@ with write_lock(sys.argv[1]):
     t.notOk(waited, 'Python waits while we hold the lock')
     void ran
   })
-  for (let i = 0; i < 100 && !waited; i += 1) await new Promise(done => setTimeout(done, 100))
-  t.ok(waited, 'and goes on when we let go')
+  await until('Python goes on when we let go', async () => waited)
 })
 
 t.test(
