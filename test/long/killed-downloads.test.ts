@@ -88,6 +88,7 @@ t.test(`${KILLS} of ${ALL_KILLS} kills of a download of ${BYTES} bytes (seed ${S
   const order = { file, target, jobs: JOBS, server: proxy.url, token: TOKEN }
   const random = randomNumbers(SEED)
   let killed = 0
+  proxy.withholdsEnd = true
   for (let i = 1; i <= KILLS; i += 1) {
     const code = await begun(program, order, (i / (KILLS + 1)) * size, random(LATEST_MS))
     if (code === null) killed += 1
@@ -99,6 +100,7 @@ t.test(`${KILLS} of ${ALL_KILLS} kills of a download of ${BYTES} bytes (seed ${S
     t.equal(found.stdout, '', `${i}: no address and no secret is on disk`)
   }
   t.equal(killed, KILLS, 'all were killed in the middle')
+  proxy.withholdsEnd = false
   t.equal(await begun(program, order, Number.POSITIVE_INFINITY, 0), 0)
   t.equal((await fileDigests(target)).sha256, sha256)
   t.same(await readdir(join(folder, 'down')), ['big.tgz'], 'nothing else is left')

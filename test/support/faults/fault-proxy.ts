@@ -21,7 +21,7 @@ import {
   type FaultKind,
   type FaultOdds,
 } from './fault-kinds.ts'
-import { PLAYS, passOn, type Scene } from './faulty-answer.ts'
+import { hasEnd, PLAYS, passOn, type Scene, withholdEnd } from './faulty-answer.ts'
 import { SignedLinks } from './signed-links.ts'
 import { Wire } from './wire.ts'
 
@@ -67,6 +67,8 @@ export class FaultProxy {
   readonly seen: SeenRequest[] = []
   /** Bytes of bodies that left until now. */
   sent = 0
+  /** While true the last byte of a file does not leave, so that a download can be killed before its end for certain. */
+  withholdsEnd = false
   readonly #options: FaultProxyOptions
   readonly #times = new Map<string, number>()
   readonly #links = new SignedLinks()
@@ -170,7 +172,11 @@ export class FaultProxy {
       return
     }
     const ask = (headers = incoming.headers) => this.#ask(incoming, seen.path, headers)
-    if (draw === undefined || draw.kind === 'expired-link') return passOn(await ask(), wire)
+    if (draw === undefined || draw.kind === 'expired-link') {
+      const answer = await ask()
+      if (isFile && this.withholdsEnd && hasEnd(answer)) return withholdEnd(answer, wire)
+      return passOn(answer, wire)
+    }
     seen.meant = draw.kind
     const scene: Scene = { headers: incoming.headers, wire, draw, holdMs, ask }
     seen.fired = await PLAYS[draw.kind](scene)

@@ -25,6 +25,7 @@ const PAGE = Buffer.from(
 const SLOW_PIECE = 8 * 1024
 const TRICKLE_MS = 40
 const LONGEST_RUN = 1000
+const WITHHELD_MS = 600_000
 const OTHER_TAG = '"another-object"'
 
 /** Sends an answer as it is. */
@@ -220,6 +221,19 @@ export const PLAYS: Readonly<Record<Exclude<FaultKind, 'expired-link'>, Play>> =
   'short-length': shortened(stop => ({ 'content-length': stop })),
   'short-end': shortened(() => ({})),
   html,
+}
+
+/** True when the last byte of the file is in the body. */
+export function hasEnd({ statusCode, headers }: IncomingMessage): boolean {
+  const [, last, size] = /^bytes \d+-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []
+  return statusCode === 200 || Number(last) + 1 === Number(size)
+}
+
+/** Sends an answer but for its last byte, for which the client waits. */
+export async function withholdEnd(answer: IncomingMessage, wire: Wire): Promise<void> {
+  const length = Number(answer.headers['content-length'])
+  const draw = { kind: 'stall', at: (length - 0.5) / length, random: () => 0 } as const
+  await PLAYS.stall({ headers: {}, wire, draw, holdMs: WITHHELD_MS, ask: async () => answer })
 }
 
 /** Now and then a second, in seconds or as a date (RFC 9110 §10.2.3). */
