@@ -23,6 +23,7 @@ import {
 } from './fault-kinds.ts'
 import { hasEnd, PLAYS, passOn, type Scene, withholdEnd } from './faulty-answer.ts'
 import { SignedLinks } from './signed-links.ts'
+import { unreadBytes } from './unread-bytes.ts'
 import { Wire } from './wire.ts'
 
 /** What the proxy does. */
@@ -126,9 +127,17 @@ export class FaultProxy {
     return createServer((incoming, outgoing) => void this.#answer(incoming, outgoing))
   }
 
+  /** Bytes until now that clients have read: less than what left. */
+  get read(): number {
+    return this.sent - unreadBytes([this.#portOf(0), this.#portOf(1)])
+  }
+
+  #portOf(server: 0 | 1): number {
+    return (this.#servers[server].address() as AddressInfo).port
+  }
+
   #urlOf(server: 0 | 1): string {
-    const { port } = this.#servers[server].address() as AddressInfo
-    return `http://127.0.0.1:${port}`
+    return `http://127.0.0.1:${this.#portOf(server)}`
   }
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
