@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { EXAMPLE, T7_FASTA } from '../support/example-folder.ts'
+import { EXAMPLE, EXAMPLE_FLAGS, T7_FASTA } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
@@ -10,7 +10,7 @@ import { folderRemovedLast } from '../support/test-folder.ts'
 
 const PEERS = resolve('.peers')
 const EXAMPLES_PER_OPERATION = 15
-const serve = ['-c', `${EXAMPLE}/genome_config.yaml`, '--archive-folder', EXAMPLE]
+const serve = EXAMPLE_FLAGS
 const md5 = createHash('md5')
   .update(await readFile(join(EXAMPLE, T7_FASTA)))
   .digest('hex')

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { EXAMPLE } from '../support/example-folder.ts'
+import { EXAMPLE_FLAGS } from '../support/example-folder.ts'
 import { freePort } from '../support/free-port.ts'
 import { CHROMIUM } from '../support/peers/chromium.ts'
 import { ended } from '../support/peers/ended-child.ts'
@@ -11,7 +11,7 @@ import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 import { folderRemovedLast } from '../support/test-folder.ts'
 
-const serve = ['-c', `${EXAMPLE}/genome_config.yaml`, '--archive-folder', EXAMPLE]
+const serve = EXAMPLE_FLAGS
 const BROWSER_ACCEPT = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
 t.test('curl gets JSON from the URL that gives a browser a page', async t => {

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { EXAMPLE, T7_FASTA } from '../support/example-folder.ts'
+import { EXAMPLE, EXAMPLE_FLAGS, T7_FASTA } from '../support/example-folder.ts'
 import { run } from '../support/peers/run.ts'
 import { startOurs } from '../support/peers/servers.ts'
 
 const LINES = [22, 24]
-const serve = ['-c', `${EXAMPLE}/genome_config.yaml`, '--archive-folder', EXAMPLE]
+const serve = EXAMPLE_FLAGS
 const md5 = createHash('md5')
   .update(await readFile(join(EXAMPLE, T7_FASTA)))
   .digest('hex')

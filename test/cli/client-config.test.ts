@@ -85,8 +85,14 @@ t.test(
     t.match(await runHere(['ls', ...flag, 't7'], env), { code: 1, stderr: /127\.0\.0\.1:9/ })
     await writeFile(path, 'nope: 1\n')
     t.match(await runHere(['ls'], env), { code: 1, stderr: /nope is no setting/ })
-    t.match(await runHere(['archive', 'list', '-c', 'example/genome_config.yaml'], env), {
-      code: 0,
-    })
+    t.match(
+      await runHere(
+        ['archive', 'list', '-c', 'example/genome_config.yaml', '--archive-folder', 'example'],
+        env,
+      ),
+      {
+        code: 0,
+      },
+    )
   },
 )

@@ -7,6 +7,7 @@ import { openTarget } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { parseManifest } from '../../src/domain/manifest.ts'
 import { LazyState } from '../../src/state/lazy-state.ts'
+import { EXAMPLE_FLAGS } from '../support/example-folder.ts'
 import { LAMBDA, T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder, USUAL } from '../support/genome-folder.ts'
 import { serveCli } from '../support/run-cli.ts'
@@ -114,7 +115,7 @@ t.test('of an archive folder, with sha256 and pieces where there is an index', a
   t.match(await manifest('create', 't7/nope', ...config), { code: 3, stderr: /no t7\/nope/ })
   await rm(join(made.archiveFolder, T7, 'fasta__default.tgz'))
   t.match(await manifest('create', ...config), { code: 1, stderr: /is not in the archive folder/ })
-  const other = ['create', '-c', 'example/genome_config.yaml', 't7/fasta', '--format']
+  const other = ['create', ...EXAMPLE_FLAGS, 't7/fasta', '--format']
   t.match(await manifest(...other, 'sha256'), { code: 1, stderr: /has no sha256/ })
   t.match((await manifest(...other, 'tsv')).stdout, hex('md5'), 'an archive of another tool')
 })
@@ -171,10 +172,10 @@ t.test('what is shown in the forms of other tools, from a file, an address, an i
 })
 
 t.test('the operator says who may keep manifests', async t => {
-  const { url } = await serveCli(t, ['-c', 'example/genome_config.yaml', '--manifests', 'off'])
+  const { url } = await serveCli(t, [...EXAMPLE_FLAGS, '--manifests', 'off'])
   const answer = await fetch(`${url}/manifests/${'a'.repeat(64)}`)
   t.match(await answer.json(), { status: 404, code: 'manifests-off' })
-  const refused = await runHere(['serve', '-c', 'example/genome_config.yaml', '--manifests', 'all'])
+  const refused = await runHere(['serve', ...EXAMPLE_FLAGS, '--manifests', 'all'])
   t.match(refused, { code: 2, stderr: /--manifests.*token, open or off/ })
 })
 

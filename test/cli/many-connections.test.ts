@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import t from 'tap'
-import { EXAMPLE } from '../support/example-folder.ts'
+import { EXAMPLE_FLAGS } from '../support/example-folder.ts'
 import { serveCli } from '../support/run-cli.ts'
 
 // Node's own limit is 511.
@@ -14,7 +14,7 @@ t.test(
   'a server that is busy for a moment keeps hundreds of new connections waiting',
   { skip },
   async t => {
-    const { child, url } = await serveCli(t, ['-c', `${EXAMPLE}/genome_config.yaml`])
+    const { child, url } = await serveCli(t, EXAMPLE_FLAGS)
     const { hostname, port } = new URL(url)
     // It accepts nothing now; what is beyond the limit would get no answer from the kernel, and ask again in a second, then in two, …
     child.kill('SIGSTOP')

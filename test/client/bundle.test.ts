@@ -8,7 +8,7 @@ import { BUNDLE_MANIFEST, bundleManifestText } from '../../src/archive/bundle-ma
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { tarHeader } from '../../src/archive/tar-header.ts'
 import { archive } from '../support/create-archives.ts'
-import { EXAMPLE } from '../support/example-folder.ts'
+import { EXAMPLE_FLAGS } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder } from '../support/genome-folder.ts'
 import { run } from '../support/peers/run.ts'
@@ -121,15 +121,7 @@ t.test('imported into an archive folder, also beside what is there', async t => 
 
 t.test('archives of other tools go along, with those of API v2', async t => {
   const file = join(t.testdir({}), 'peer.bundle')
-  const create = await runHere([
-    'bundle',
-    'create',
-    't7',
-    '-c',
-    `${EXAMPLE}/genome_config.yaml`,
-    '-o',
-    file,
-  ])
+  const create = await runHere(['bundle', 'create', 't7', ...EXAMPLE_FLAGS, '-o', file])
   t.match(create, { code: 0 })
   t.match(await runHere(['bundle', 'verify', file]), { code: 0, stdout: /^sound .*: \d+ archives/ })
   const origin = await startApp(t)

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { openTarget } from '../../src/archive/archive-target.ts'
 import { createArchives } from '../../src/archive/create-archives.ts'
 import { readRawConfig } from '../../src/config/raw-config.ts'
-import { EXAMPLE } from '../support/example-folder.ts'
+import { EXAMPLE_FLAGS } from '../support/example-folder.ts'
 import { T7 } from '../support/genome-fixtures.ts'
 import { genomeFolder } from '../support/genome-folder.ts'
 import { runHere } from '../support/run-here.ts'
@@ -75,8 +75,7 @@ t.test('every layout has the files that were built', async t => {
 t.test('archives of other tools are unpacked too', async t => {
   const top = t.testdir({})
   const file = join(top, 'peer.bundle')
-  const config = `${EXAMPLE}/genome_config.yaml`
-  await runHere(['bundle', 'create', 't7/fasta', '-c', config, '-o', file])
+  await runHere(['bundle', 'create', 't7/fasta', ...EXAMPLE_FLAGS, '-o', file])
   const folder = join(top, 'flat')
   const done = await runHere(['bundle', 'import', file, '-o', folder, '--layout', 'flat'])
   t.match(done, { code: 0 })
@@ -86,8 +85,7 @@ t.test('archives of other tools are unpacked too', async t => {
 t.test('links to files of other assets, as refgenieserver packs them', async t => {
   const top = t.testdir()
   const file = join(top, 'refs.bundle')
-  const config = join(EXAMPLE, 'genome_config.yaml')
-  const create = ['bundle', 'create', 't7', '-c', config, '--archive-folder', EXAMPLE, '-o', file]
+  const create = ['bundle', 'create', 't7', ...EXAMPLE_FLAGS, '-o', file]
   t.match(await runHere(create), { code: 0 })
   const folder = join(top, 'refs')
   const command = ['bundle', 'import', file, '-o', folder, '--layout', 'refgenie']

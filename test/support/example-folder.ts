@@ -8,6 +8,14 @@ import { folderRemovedLast } from './test-folder.ts'
 /** Absolute path of the example folder; read only. */
 export const EXAMPLE = resolve('example')
 
+/** Where commands find the example, whatever lies on this machine where its config says that the archives are. */
+export const EXAMPLE_FLAGS = [
+  '-c',
+  join(EXAMPLE, 'genome_config.yaml'),
+  '--archive-folder',
+  EXAMPLE,
+]
+
 /** Path of the T7 fasta archive in an archive folder. */
 export const T7_FASTA = `${T7}/fasta__default.tgz`
 
