@@ -25,6 +25,9 @@ import type { PartCheck, Sent, StoreWriter, WriteCondition } from './store-write
 
 // Parts in flight; each is in memory.
 const PARALLEL = 4
+// What stores say of an upload that was ended or given up, and how often it is begun anew then.
+const GONE = 'NoSuchUpload'
+const ATTEMPTS = 4
 const OCTETS = 'application/octet-stream'
 
 /** A part on its way; `digest` is its SHA-256. */
@@ -68,6 +71,18 @@ export class S3Writer implements StoreWriter {
   }
 
   async upload(key: string, source: StoredObject, check: PartCheck): Promise<Sent> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#uploadOnce(key, source, check)
+      } catch (error) {
+        if (!(error instanceof S3ServiceException)) throw error
+        // Somebody who sends the same at this moment has ended the upload that both went on with.
+        if (error.name !== GONE || attempt === ATTEMPTS) throw new StorageWriteFailed(key, error)
+      }
+    }
+  }
+
+  async #uploadOnce(key: string, source: StoredObject, check: PartCheck): Promise<Sent> {
     const size = partSizeFor(source.size)
     const { uploadId, parts } = await this.#begin(key)
     const done: CompletedPart[] = []
@@ -99,7 +114,6 @@ export class S3Writer implements StoreWriter {
       return bytes
     } catch (error) {
       numbers.length = 0
-      if (error instanceof S3ServiceException) throw new StorageWriteFailed(key, error)
       throw error
     }
   }
@@ -125,6 +139,7 @@ export class S3Writer implements StoreWriter {
       )
       return { uploadId: UploadId, parts: new Map() }
     } catch (error) {
+      if (error instanceof S3ServiceException) throw error
       throw new StorageWriteFailed(key, error)
     }
   }
