@@ -5,20 +5,9 @@ import t from 'tap'
 import { TransferLimits } from '../../src/http/access/transfer-limits.ts'
 import { bearer, controlledApp } from '../support/controlled-app.ts'
 import { PANEL } from '../support/controlled-folder.ts'
+import { until } from '../support/until.ts'
 
 const ARCHIVE = '/t7/assets/fasta/archive'
-
-/** What is asked for, as soon as it can be had; throws as it does when that takes too long. */
-async function soon<T>(asked: () => T | Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await asked()
-    } catch (error) {
-      if (tries === 200) throw error
-      await new Promise(done => setTimeout(done, 50))
-    }
-  }
-}
 
 t.test('a budget of bytes is used up, and fills again', async t => {
   let now = 0
@@ -118,19 +107,24 @@ t.test('a transfer that is broken off lets the next one in, and costs what was s
   t.equal(answer.statusCode, 200)
   answer.resume()
   await once(answer, 'end')
-  const transfer = await soon(() => access.limits.begin('127.0.0.1', undefined, 1))
+  let end = (_sent: number) => {}
+  await until('the slot is free', async () => {
+    const transfer = await access.limits.begin('127.0.0.1', undefined, 1)
+    end = sent => transfer.end(sent)
+    return true
+  })
   const [blocked] = (await once(request(ARCHIVE), 'response')) as [IncomingMessage]
   t.equal(blocked.statusCode, 429)
   blocked.resume()
-  transfer.end(1)
+  end(1)
   const [open] = (await once(request(ARCHIVE), 'response')) as [IncomingMessage]
   t.equal(open.statusCode, 200)
   open.destroy()
   // The server hears of the end in its own time.
-  await soon(async () => {
+  await until('the next one is let in', async () => {
     const [next] = (await once(request(ARCHIVE), 'response')) as [IncomingMessage]
     next.resume()
-    if (next.statusCode !== 200) throw new Error(`answered with ${next.statusCode}`)
+    return next.statusCode === 200
   })
 })
 
@@ -152,7 +146,11 @@ t.test('downloads that are cancelled before they begin leave nothing running', a
   for (let round = 0; round < 5; round += 1)
     await Promise.all(Array.from({ length: 40 }, cancelled))
   const id = callers.right?.split('_')[1] as string
-  for (let i = 0; i < 4; i += 1) await soon(() => access.limits.begin('127.0.0.1', id, 1))
+  for (let i = 0; i < 4; i += 1)
+    await until('a slot is free', async () => {
+      await access.limits.begin('127.0.0.1', id, 1)
+      return true
+    })
   t.throws(() => access.limits.begin('127.0.0.1', id, 1), 'all four were free')
 })
 
